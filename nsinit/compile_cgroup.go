@@ -1,0 +1,69 @@
+package nsinit
+
+import (
+	"path"
+	"strings"
+
+	"minirun/bundles"
+
+	"golang.org/x/sys/unix"
+)
+
+func (b *builder) unifiedHost() bool {
+	return len(b.facts.Cgroups) == 1 && b.facts.Cgroups[0].Name == ""
+}
+
+// cgroupTree is a mount of type cgroup on a v1 or hybrid host: a tmpfs with a
+// directory a hierarchy. In a cgroup namespace each is mounted anew, rooted
+// where the namespace is; otherwise the container's own directory is bound.
+func (b *builder) cgroupTree(m mounting) {
+	b.join()
+	tree := m
+	tree.Type, tree.Source = "tmpfs", "tmpfs"
+	tree.opts.Data, tree.opts.SBFlags = []bundles.KV{{Key: "mode", Value: "755"}}, nil
+	base := b.filesystem(tree)
+	for _, h := range b.facts.Cgroups {
+		b.hierarchyDir(m.why+": "+h.Name, base, h.Name)
+	}
+	b.place(tree, base)
+	for _, h := range b.facts.Cgroups {
+		b.hierarchy(m, h)
+	}
+}
+
+// hierarchyDir makes the place of a hierarchy, with a symlink for each
+// controller of a co-mounted one ("cpu,cpuacct").
+func (b *builder) hierarchyDir(why string, base *Cell, name string) {
+	b.call(why, "mkdirat", Val{base}, str(name), octal(0o755))
+	for controller := range strings.SplitSeq(name, ",") {
+		if controller != name {
+			b.call(why+", by its other name", "symlinkat", str(name), Val{base}, str(controller))
+		}
+	}
+}
+
+func (b *builder) hierarchy(m mounting, h CgroupMount) {
+	why := m.why + ": " + h.Name
+	at := b.open(why, "target", "openat2", b.in(path.Join(m.dest, h.Name),
+		unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)...)
+	b.attach(why, b.hierarchyMount(why, m, h), at)
+}
+
+func (b *builder) hierarchyMount(why string, m mounting, h CgroupMount) *Cell {
+	if !b.ns.has(unix.CLONE_NEWCGROUP) {
+		fd := b.open(why, "mount", "open_tree", atFDCWD, str(h.Dir), bindFlags(false))
+		b.setattr(why, fd, m.opts.Attr, false)
+		return fd
+	}
+	sub := m
+	sub.Type, sub.v1, sub.why = "cgroup2", h.Options != nil, why
+	if sub.v1 {
+		sub.Type = "cgroup"
+	}
+	own, err := bundles.ParseMountOptions(h.Options)
+	if err != nil {
+		b.fail("%s: %w", why, err)
+	}
+	sub.Source, sub.opts.Data, sub.opts.SBFlags = sub.Type, own.Data, nil
+	return b.filesystem(sub)
+}

@@ -1,0 +1,94 @@
+package nsinit
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// console makes the container's terminal: a pair of its own devpts, the
+// master sent to minirun's side, the slave as descriptors 0, 1 and 2, as
+// controlling terminal and as /dev/console.
+func (b *builder) console() {
+	if !b.facts.Console {
+		return
+	}
+	master := b.openMaster()
+	b.call("the slave may be opened", "ioctl", Val{master}, sym(unix.TIOCSPTLCK, "TIOCSPTLCK"),
+		Ptr{Data: halves("[0]", 0)})
+	// By the master, never by a path that the container could have swapped (CVE-2025-52565).
+	b.slave = b.open("the slave", "slave", "ioctl", Val{master}, sym(unix.TIOCGPTPEER, "TIOCGPTPEER"),
+		sym(unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, "O_RDWR|O_NOCTTY|O_CLOEXEC"))
+	if size := b.spec.Process.ConsoleSize; size != nil && size.Height > 0 && size.Width > 0 {
+		ws := &Data{Bytes: make([]byte, 8), Text: fmt.Sprintf("{ws_row=%d, ws_col=%d}", size.Height, size.Width)}
+		binary.LittleEndian.PutUint16(ws.Bytes, uint16(size.Height))
+		binary.LittleEndian.PutUint16(ws.Bytes[2:], uint16(size.Width))
+		b.call("process.consoleSize", "ioctl", Val{b.slave}, sym(unix.TIOCSWINSZ, "TIOCSWINSZ"), Ptr{Data: ws})
+	}
+	b.sendMaster(master)
+	b.close(master)
+	b.bindConsole()
+	for fd := range 3 {
+		b.call("the terminal is standard input, output and error", "dup3", Val{b.slave}, num(fd), num(0))
+	}
+	b.call("and the controlling terminal of the session", "ioctl", num(0), sym(unix.TIOCSCTTY, "TIOCSCTTY"), num(0))
+	if uid := b.spec.Process.User.UID; uid != 0 {
+		b.call("the terminal belongs to the container's user", "fchown", num(0), num(int(uid)), num(-1))
+	}
+	b.close(b.slave)
+}
+
+// openMaster opens ptmx of the devpts that config.json mounts, by the mount's
+// own descriptor; without one, that of the root file system, if it is 5:2.
+func (b *builder) openMaster() *Cell {
+	const flags, text = unix.O_RDWR | unix.O_NOCTTY | unix.O_CLOEXEC, "O_RDWR|O_NOCTTY|O_CLOEXEC"
+	if b.pts != nil {
+		m := b.open("the terminal's master", "master", "openat", Val{b.pts}, str("ptmx"), sym(flags, text))
+		b.close(b.pts)
+		return m
+	}
+	m := b.open("the terminal's master", "master", "openat2", b.in("/dev/ptmx", flags, text, resolveIn)...)
+	stx := space(256, "statx")
+	b.call("is it a pseudoterminal's?", "statx", Val{m}, str(""), sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
+		sym(unix.STATX_TYPE, "STATX_TYPE"), Ptr{Data: stx})
+	wrong, right := b.fresh("wrong"), b.fresh("right")
+	b.do("a character device?", If{Cell: &Cell{Name: "stx_mode", Data: stx, Off: statxMode}, Mask: unix.S_IFMT,
+		Cmp: Ne, Value: sym(unix.S_IFCHR, "S_IFCHR"), To: wrong})
+	b.do("major 5?", If{Cell: &Cell{Name: "stx_rdev_major", Data: stx, Off: statxRdevMajor}, Cmp: Ne, Value: num(5), To: wrong})
+	b.do("minor 2?", If{Cell: &Cell{Name: "stx_rdev_minor", Data: stx, Off: statxRdevMinor}, Cmp: Eq, Value: num(2), To: right})
+	b.here(wrong)
+	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: "/dev/ptmx is not character device 5:2"})
+	b.here(right)
+	return m
+}
+
+// sendMaster passes the master over a Unix socket, as SCM_RIGHTS (unix(7)):
+// one message, one descriptor, the payload a name.
+func (b *builder) sendMaster(master *Cell) {
+	const cmsgHeader = 16
+	cmsg := &Data{Bytes: make([]byte, cmsgHeader, cmsgHeader+8), Size: cmsgHeader + 8, Text: "{SCM_RIGHTS, [master]}"}
+	binary.LittleEndian.PutUint64(cmsg.Bytes, cmsgHeader+4)
+	binary.LittleEndian.PutUint32(cmsg.Bytes[8:], unix.SOL_SOCKET)
+	binary.LittleEndian.PutUint32(cmsg.Bytes[12:], unix.SCM_RIGHTS)
+	b.do("into the message", Set{Cell: &Cell{Name: "cmsg_data", Data: cmsg, Off: cmsgHeader}, A: Val{master}})
+
+	name := str("/dev/ptmx").(Ptr).Data
+	iov := words("", 0, uint64(len(name.Bytes)-1))
+	iov.Relocs = []Reloc{{Off: 0, To: name}}
+	msg := words(`{msg_iov=[{"/dev/ptmx"}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[master]}]}`,
+		0, 0, 0, 1, 0, uint64(cmsg.Size), 0)
+	msg.Relocs = []Reloc{{Off: 16, To: iov}, {Off: 32, To: cmsg}}
+	b.call("the master goes to the other side", "sendmsg", b.fd(Inherit{Role: RoleConsole}), Ptr{Data: msg},
+		sym(unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"))
+	b.call("one terminal a container", "close", b.fd(Inherit{Role: RoleConsole}))
+}
+
+// bindConsole mounts the slave on /dev/console. The place is opened without
+// following a symlink (CVE-2026-88264).
+func (b *builder) bindConsole() {
+	const why = "/dev/console is the terminal"
+	at := b.target(why, "/dev/console", false, resolveReal)
+	over := b.open(why, "mount", "open_tree", Val{b.slave}, str(""), cloneSelf(false))
+	b.attach(why, over, at)
+}

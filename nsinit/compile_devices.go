@@ -1,0 +1,126 @@
+package nsinit
+
+import (
+	"fmt"
+	"os"
+	"path"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// devices furnishes /dev: the default devices and symlinks of the
+// runtime-spec (config-linux.md) and those of linux.devices. A bind-mounted
+// /dev is somebody else's and is left alone, as runc does.
+func (b *builder) devices() {
+	if b.boundDev() {
+		return
+	}
+	nodes := b.deviceNodes()
+	for _, n := range nodes {
+		b.device(n)
+	}
+	dev := b.target("/dev", "/dev", true, resolveIn)
+	for _, l := range [][2]string{
+		{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+		{"/proc/self/fd/2", "stderr"}, {"/proc/kcore", "core"}, {"pts/ptmx", "ptmx"},
+	} {
+		b.do("the default symlink /dev/"+l[1], Call{Name: "symlinkat",
+			Args: []Arg{str(l[0]), Val{dev}, str(l[1])}, On: tolerate(unix.EEXIST)})
+	}
+	b.close(dev)
+}
+
+func (b *builder) boundDev() bool {
+	for i, m := range b.spec.Mounts {
+		if clean(m.Destination) == "/dev" && b.options[i].Bind {
+			return true
+		}
+	}
+	return false
+}
+
+// node is a device to make.
+type node struct {
+	path         string
+	kind         uint32 // S_IFCHR, S_IFBLK or S_IFIFO
+	mode         uint32
+	major, minor int64
+	uid, gid     uint32
+}
+
+// deviceNodes are the default devices, each replaced by the entry of
+// linux.devices with its path, if there is one, and then the others.
+func (b *builder) deviceNodes() []node {
+	nodes := []node{
+		{path: "/dev/null", major: 1, minor: 3}, {path: "/dev/zero", major: 1, minor: 5},
+		{path: "/dev/full", major: 1, minor: 7}, {path: "/dev/tty", major: 5, minor: 0},
+		{path: "/dev/random", major: 1, minor: 8}, {path: "/dev/urandom", major: 1, minor: 9},
+	}
+	for i := range nodes {
+		nodes[i].kind, nodes[i].mode = unix.S_IFCHR, 0o666
+	}
+	for _, d := range b.spec.Linux.Devices {
+		nodes = merge(nodes, nodeOf(d))
+	}
+	return nodes
+}
+
+func merge(nodes []node, n node) []node {
+	for i := range nodes {
+		if nodes[i].path == n.path {
+			nodes[i] = n
+			return nodes
+		}
+	}
+	return append(nodes, n)
+}
+
+func nodeOf(d specs.LinuxDevice) node {
+	n := node{path: clean(d.Path), mode: 0o666, major: d.Major, minor: d.Minor}
+	switch d.Type {
+	case "b":
+		n.kind = unix.S_IFBLK
+	case "p":
+		n.kind, n.major, n.minor = unix.S_IFIFO, 0, 0
+	default:
+		n.kind = unix.S_IFCHR
+	}
+	if d.FileMode != nil {
+		n.mode = uint32(*d.FileMode & os.ModePerm)
+	}
+	if d.UID != nil {
+		n.uid = *d.UID
+	}
+	if d.GID != nil {
+		n.gid = *d.GID
+	}
+	return n
+}
+
+// device makes one node in its directory, below the root by descriptor. One
+// that the root file system brings along stays, as with runc.
+func (b *builder) device(n node) {
+	why := "device " + n.path
+	dir := b.target(why, path.Dir(n.path), true, resolveIn)
+	name, done := str(path.Base(n.path)), b.fresh("device")
+	b.do(why, Call{Name: "mknodat", On: divert(done, unix.EEXIST), Args: []Arg{Val{dir}, name,
+		sym(uint64(n.kind|n.mode), fmt.Sprintf("%s|%#o", kindText(n.kind), n.mode)),
+		sym(unix.Mkdev(uint32(n.major), uint32(n.minor)), fmt.Sprintf("makedev(%d, %d)", n.major, n.minor))}})
+	if n.uid != 0 || n.gid != 0 {
+		b.call(why+", its owner", "fchownat", Val{dir}, name, num(int(n.uid)), num(int(n.gid)),
+			sym(unix.AT_SYMLINK_NOFOLLOW, "AT_SYMLINK_NOFOLLOW"))
+	}
+	b.here(done)
+	b.close(dir)
+}
+
+func kindText(kind uint32) string {
+	switch kind {
+	case unix.S_IFBLK:
+		return "S_IFBLK"
+	case unix.S_IFIFO:
+		return "S_IFIFO"
+	}
+	return "S_IFCHR"
+}

@@ -1,0 +1,46 @@
+package nsinit
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// sysctls writes linux.sysctl through a procfs that nothing of the root file
+// system can stand in for: mounted for this, attached nowhere
+// (CVE-2025-52881).
+func (b *builder) sysctls() {
+	set := b.spec.Linux.Sysctl
+	if len(set) == 0 {
+		return
+	}
+	const why = "a procfs that only minirun sees"
+	fs := b.open(why, "fs", "fsopen", str("proc"), sym(unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"))
+	b.create(why, fs)
+	proc := b.open(why, "proc", "fsmount", Val{fs}, sym(unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"), num(0))
+	b.close(fs)
+	keys := make([]string, 0, len(set))
+	for k := range set {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		b.sysctl(proc, k, set[k])
+	}
+	b.close(proc)
+}
+
+func (b *builder) sysctl(proc *Cell, key, value string) {
+	why := "linux.sysctl " + key
+	path := "sys/" + strings.ReplaceAll(key, ".", "/")
+	if strings.Contains(key, "/") {
+		path = "sys/" + key // the other spelling of sysctl(8), for interface names with a dot
+	}
+	const resolve = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS
+	how := words("{flags=O_WRONLY|O_CLOEXEC, resolve=RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS}",
+		unix.O_WRONLY|unix.O_CLOEXEC, 0, resolve)
+	fd := b.open(why, "sysctl", "openat2", Val{proc}, str(path), b.shared(how), num(len(how.Bytes)))
+	b.call(why, "write", Val{fd}, str(value), num(len(value)))
+	b.close(fd)
+}

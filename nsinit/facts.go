@@ -1,0 +1,47 @@
+package nsinit
+
+// Facts is what Compile has to know of the host and of the caller. It is
+// gathered by minirun before the clone and is plain data, so that a plan can
+// be compiled, printed and tested on any machine and without privileges.
+type Facts struct {
+	Arch string // GOARCH of the machine
+	ID   string // of the container
+	Root string // absolute path of the root file system
+
+	IgnoredSignals []int    // signals that the caller ignores, and an execve would pass on
+	Stdio          [3]Stdio // what descriptors 0, 1 and 2 are
+	PreserveFDs    int      // descriptors 3 to 2+PreserveFDs go to the container
+	Bounding       uint64   // the caller's bounding set
+	Permitted      uint64   // the caller's permitted set
+	Home           string   // home directory of process.user in the container's passwd file
+
+	Mounts  []MountFacts  // one for each entry of mounts
+	Cgroups []CgroupMount // what a mount of type cgroup shows; one entry named "" is a pure v2 host
+
+	Wait         bool // create: stop before the execve until start is called
+	Console      bool // process.terminal: pass the master over RoleConsole
+	NoPivot      bool
+	NoNewKeyring bool
+	IntoCgroup   bool // the fork itself places the process in its cgroup (v2), no wait for a join
+}
+
+// Stdio says what a standard descriptor is, as far as handing it to the
+// container's user is concerned.
+type Stdio struct {
+	Owned bool // a pipe or a terminal that the container's user should own
+	UID   int  // its owner now
+}
+
+// MountFacts is what the host knows of one mount.
+type MountFacts struct {
+	File       bool   // the source of a bind mount is not a directory
+	TargetMode uint32 // permissions of the directory that a tmpfs will cover; zero when there is none
+	Detached   bool   // minirun passes the mount ready-made (tmpcopyup)
+}
+
+// CgroupMount is one hierarchy as a mount of type cgroup shows it.
+type CgroupMount struct {
+	Name    string   // directory below the mount: "pids", "cpu,cpuacct", "unified"; "" on a pure v2 host
+	Options []string // mount options of a v1 hierarchy: "cpu", "cpuacct", "name=systemd"; nil is cgroup2
+	Dir     string   // the container's own directory, on the host
+}

@@ -1,0 +1,131 @@
+package nsinit
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Lint checks the order of a plan: what must come before what, whatever the
+// config.json. It runs on every plan before it is assembled, and an error is
+// a bug of minirun's.
+func Lint(p *Plan) error {
+	l := linter{plan: p, first: map[string]int{}, last: map[string]int{}}
+	l.index()
+	for _, check := range []func() error{l.order, l.clean, l.ends, l.execs, l.descriptors} {
+		if err := check(); err != nil {
+			return fmt.Errorf("plan: bug: %w", err)
+		}
+	}
+	return nil
+}
+
+// linter knows where each kind of call stands. A kind is the call's name, and
+// for prctl its first argument.
+type linter struct {
+	plan        *Plan
+	first, last map[string]int
+}
+
+func (l *linter) index() {
+	for i, s := range l.plan.Steps {
+		c, ok := s.Op.(Call)
+		if !ok {
+			continue
+		}
+		kind := kindOf(c)
+		if _, seen := l.first[kind]; !seen {
+			l.first[kind] = i
+		}
+		l.last[kind] = i
+	}
+}
+
+func kindOf(c Call) string {
+	if c.Name == "prctl" && len(c.Args) > 0 {
+		return argText(c.Args[0])
+	}
+	return c.Name
+}
+
+// order lists pairs of which the first must be over before the second begins.
+func (l *linter) order() error {
+	for _, pair := range [][2]string{
+		{"close_range", "setns"},          // nothing inherited is open where others live
+		{"rt_sigprocmask", "pivot_root"},  // no signal of the caller's mask in the container
+		{"setsid", "pivot_root"},          //
+		{"move_mount", "setresuid"},       // mounting needs CAP_SYS_ADMIN
+		{"mknodat", "setresuid"},          // CAP_MKNOD
+		{"pivot_root", "PR_CAPBSET_DROP"}, //
+		{"chroot", "PR_CAPBSET_DROP"},     //
+		{"prlimit64", "setresuid"},        // raising a hard limit needs CAP_SYS_RESOURCE
+		{"PR_CAPBSET_DROP", "setresuid"},  // needs CAP_SETPCAP
+		{"setgroups", "setresgid"},        // needs CAP_SETGID
+		{"setresgid", "setresuid"},        //
+		{"setresuid", "capset"},           // a change of ids clears what capset sets
+		{"capset", "PR_CAP_AMBIENT"},      // ambient is limited by permitted and inheritable
+		{"PR_CAP_AMBIENT", "accept4"},     // created means: nothing left to do but to start
+		{"PR_CAP_AMBIENT", "PR_SET_NO_NEW_PRIVS"},
+		{"PR_SET_NO_NEW_PRIVS", "seccomp"},
+	} {
+		last, have := l.last[pair[0]]
+		first, also := l.first[pair[1]]
+		if have && also && last > first {
+			return fmt.Errorf("step %d, %s, comes after step %d, %s", last+1, pair[0], first+1, pair[1])
+		}
+	}
+	return nil
+}
+
+// clean demands what every plan must do.
+func (l *linter) clean() error {
+	for _, kind := range []string{"close_range", "rt_sigprocmask", "setsid", "setresuid", "capset", "PR_CAP_AMBIENT", "getcwd"} {
+		if _, have := l.first[kind]; !have {
+			return fmt.Errorf("no %s", kind)
+		}
+	}
+	return nil
+}
+
+// ends demands that the last step is the program's execve.
+func (l *linter) ends() error {
+	if n := len(l.plan.Steps); n == 0 || l.first["execve"] < 0 || l.last["execve"] != n-1 {
+		return fmt.Errorf("the last of %d steps is not execve", n)
+	}
+	return nil
+}
+
+// execs demands that nothing but the execve follows a seccomp filter, which
+// may forbid any other call.
+func (l *linter) execs() error {
+	at, have := l.last["seccomp"]
+	if !have {
+		return nil
+	}
+	for i, s := range l.plan.Steps[at+1:] {
+		if c, ok := s.Op.(Call); ok && c.Name != "execve" {
+			return fmt.Errorf("step %d, %s, comes after seccomp", at+i+2, c.Name)
+		}
+	}
+	return nil
+}
+
+// descriptors demands that whatever opens a descriptor makes it close-on-exec.
+func (l *linter) descriptors() error {
+	flag := map[string]int{"openat": 2, "open_tree": 2, "fsopen": 1, "fsmount": 1, "fspick": 2, "accept4": 3, "socket": 1}
+	for i, s := range l.plan.Steps {
+		c, ok := s.Op.(Call)
+		if !ok {
+			continue
+		}
+		if arg, opens := flag[c.Name]; opens && (arg >= len(c.Args) || !closesOnExec(c.Args[arg])) {
+			return fmt.Errorf("step %d, %s: no close-on-exec", i+1, c.Name)
+		}
+	}
+	return nil
+}
+
+func closesOnExec(a Arg) bool {
+	flags, ok := a.(Const)
+	const cloexec, fsCloexec = 0x80000, 1 // O_, SOCK_, OPEN_TREE_CLOEXEC; FSOPEN_, FSMOUNT_, FSPICK_CLOEXEC
+	return ok && (flags.V&cloexec != 0 || slices.Contains([]uint64{fsCloexec, fsCloexec | 8}, flags.V&9))
+}

@@ -1,0 +1,92 @@
+package nsinit
+
+import (
+	"strings"
+
+	"minirun/bundles"
+
+	"golang.org/x/sys/unix"
+)
+
+// The mount API by descriptors (fsopen(2), fsconfig(2), mount_setattr(2)), as steps.
+
+// configure sets one string option of a filesystem context.
+func (b *builder) configure(why string, fs *Cell, key, value string) {
+	b.call(why, "fsconfig", Val{fs},
+		sym(unix.FSCONFIG_SET_STRING, "FSCONFIG_SET_STRING"), str(key), str(value), num(0))
+}
+
+// configureFlag sets an option without a value.
+func (b *builder) configureFlag(why string, fs *Cell, key string) {
+	b.call(why, "fsconfig", Val{fs},
+		sym(unix.FSCONFIG_SET_FLAG, "FSCONFIG_SET_FLAG"), str(key), null, num(0))
+}
+
+// configureAll sets a filesystem's own options.
+func (b *builder) configureAll(why string, fs *Cell, data []bundles.KV) {
+	for _, d := range data {
+		if d.Flag {
+			b.configureFlag(why, fs, d.Key)
+		} else {
+			b.configure(why, fs, d.Key, d.Value)
+		}
+	}
+}
+
+// create makes the superblock of a filesystem context.
+func (b *builder) create(why string, fs *Cell) {
+	b.call(why, "fsconfig", Val{fs}, sym(unix.FSCONFIG_CMD_CREATE, "FSCONFIG_CMD_CREATE"), null, null, num(0))
+}
+
+// setattr changes attributes of the mount at a descriptor, or of the tree below it.
+func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursive bool) {
+	flags, text := uint64(unix.AT_EMPTY_PATH), "AT_EMPTY_PATH"
+	if recursive {
+		flags, text = flags|unix.AT_RECURSIVE, text+"|AT_RECURSIVE"
+	}
+	var fields []string
+	if attr.Set != 0 {
+		fields = append(fields, "attr_set="+attrText(attr.Set))
+	}
+	if attr.Clear != 0 {
+		fields = append(fields, "attr_clr="+clearText(attr.Clear))
+	}
+	data := words("{"+strings.Join(fields, ", ")+"}", attr.Set, attr.Clear, 0, 0)
+	b.call(why, "mount_setattr", Val{fd}, str(""), sym(flags, text), b.shared(data), num(len(data.Bytes)))
+}
+
+// rdonly makes a mount read-only.
+var rdonly = bundles.MountAttr{Set: unix.MOUNT_ATTR_RDONLY}
+
+func attrArg(attrs uint64) Arg { return sym(attrs, attrText(attrs)) }
+
+// attrText names MOUNT_ATTR_* bits that are set; the access times are a field.
+func attrText(attrs uint64) string {
+	var names []string
+	for _, a := range []struct {
+		bit  uint64
+		name string
+	}{
+		{unix.MOUNT_ATTR_RDONLY, "RDONLY"}, {unix.MOUNT_ATTR_NOSUID, "NOSUID"}, {unix.MOUNT_ATTR_NODEV, "NODEV"},
+		{unix.MOUNT_ATTR_NOEXEC, "NOEXEC"}, {unix.MOUNT_ATTR_NODIRATIME, "NODIRATIME"},
+		{unix.MOUNT_ATTR_NOSYMFOLLOW, "NOSYMFOLLOW"}, {unix.MOUNT_ATTR_NOATIME, "NOATIME"},
+		{unix.MOUNT_ATTR_STRICTATIME, "STRICTATIME"},
+	} {
+		if attrs&a.bit != 0 {
+			names = append(names, "MOUNT_ATTR_"+a.name)
+		}
+	}
+	if len(names) == 0 {
+		return "0"
+	}
+	return strings.Join(names, "|")
+}
+
+// clearText names bits to clear, where the whole field of access times is one.
+func clearText(attrs uint64) string {
+	text := attrText(attrs &^ unix.MOUNT_ATTR__ATIME)
+	if attrs&unix.MOUNT_ATTR__ATIME == 0 {
+		return text
+	}
+	return strings.TrimPrefix(text+"|MOUNT_ATTR__ATIME", "0|")
+}
