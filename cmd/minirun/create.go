@@ -1,0 +1,73 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+
+	"minirun/runtime"
+)
+
+var createVerb = verb{
+	name: "create", args: "ID", min: 1, max: 1,
+	short: "create a container and stop short of its program",
+	help: `
+The container is made after the config.json of the bundle: namespaces, mounts,
+cgroups, hooks. Its program runs when start says so. The standard streams of
+create become those of the container.
+
+Flags:
+` + bundleFlagHelp + createFlagsHelp + `
+Examples:
+  minirun create -b ./web web
+  minirun create --bundle /b --pid-file /b/init.pid --console-socket /tmp/pty.sock c1
+`,
+	setup: setupCreate,
+}
+
+const bundleFlagHelp = `  -b, --bundle DIR        bundle: the directory with config.json (default .)
+`
+
+const createFlagsHelp = `  --console-socket PATH   send the terminal's master to this AF_UNIX socket
+  --pidfd-socket PATH     send a pidfd of the container to this AF_UNIX socket
+  --pid-file FILE         write the pid of the container to FILE
+  --no-pivot              use MS_MOVE and chroot in place of pivot_root
+  --no-new-keyring        keep the caller's session keyring
+  --preserve-fds N        pass N file descriptors, from 3 on, to the container
+`
+
+func setupCreate(f *flag.FlagSet) action {
+	var o runtime.CreateOptions
+	defineBundle(f, &o.BundleDir)
+	defineCreate(f, &o)
+	return func(a *app, args []string) (int, error) {
+		o.ID = args[0]
+		if err := complete(&o); err != nil {
+			return 0, err
+		}
+		return 0, a.runtime().Create(o)
+	}
+}
+
+func defineBundle(f *flag.FlagSet, dir *string) {
+	stringFlag(f, dir, "bundle", "b")
+}
+
+func defineCreate(f *flag.FlagSet, o *runtime.CreateOptions) {
+	stringFlag(f, &o.ConsoleSocket, "console-socket", "")
+	stringFlag(f, &o.PidfdSocket, "pidfd-socket", "")
+	stringFlag(f, &o.PidFile, "pid-file", "")
+	boolFlag(f, &o.NoPivot, "no-pivot", "")
+	boolFlag(f, &o.NoNewKeyring, "no-new-keyring", "")
+	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "")
+}
+
+// complete checks the flags and fills in the default bundle.
+func complete(o *runtime.CreateOptions) error {
+	if o.BundleDir == "" {
+		o.BundleDir = "."
+	}
+	if o.PreserveFDs < 0 {
+		return fmt.Errorf("--preserve-fds %d: want a number of descriptors", o.PreserveFDs)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"flag"
+
+	"minirun/runtime"
+)
+
+var killVerb = verb{
+	name: "kill", args: "ID [SIGNAL]", min: 1, max: 2,
+	short: "send a signal to a container",
+	help: `
+The signal goes to the init of the container. It is a number or a name, with or
+without SIG: 15, TERM, sigterm, RTMIN+3 (default TERM). KILL also ends a paused
+container, and all processes of one without a PID namespace of its own.
+
+Flags:
+  -a, --all   send it to every process of the container; a success also when
+              the container has stopped
+
+Examples:
+  minirun kill web          ask it to end
+  minirun kill web KILL     end it
+  minirun kill --all web 9  end it, and whatever it left behind
+`,
+	setup: setupKill,
+}
+
+func setupKill(f *flag.FlagSet) action {
+	var all bool
+	boolFlag(f, &all, "all", "a")
+	return func(a *app, args []string) (int, error) {
+		name := "TERM"
+		if len(args) == 2 {
+			name = args[1]
+		}
+		sig, err := runtime.ParseSignal(name)
+		if err != nil {
+			return 0, err
+		}
+		return 0, a.runtime().Kill(args[0], sig, all)
+	}
+}

@@ -1,0 +1,26 @@
+package main
+
+// verbs is in the order of the help, which is that of a container's life.
+// The rows are data of the linker's making; no code runs for them at start-up.
+var verbs = [...]*verb{
+	&runVerb,
+	&createVerb,
+	&startVerb,
+	&stateVerb,
+	&killVerb,
+	&deleteVerb,
+	&listVerb,
+	&specVerb,
+	&planVerb,
+	&featuresVerb,
+	&versionVerb,
+}
+
+func lookup(name string) *verb {
+	for _, v := range verbs {
+		if v.name == name {
+			return v
+		}
+	}
+	return nil
+}

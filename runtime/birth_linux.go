@@ -1,0 +1,414 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	"minirun/bundles"
+	"minirun/cgroups"
+	"minirun/nsinit"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// A birth is a container on its way from a bundle to a process. Until settle
+// (create) or the program's execve (run) all of it can be undone.
+type birth struct {
+	rt     *Runtime
+	opts   CreateOptions
+	bundle *bundles.Bundle
+	group  *cgroups.Group
+	facts  nsinit.Facts
+	plan   *nsinit.Plan
+
+	dir     *Dir // the claimed directory, locked
+	rec     Record
+	grouped bool // the cgroup was made
+	inGroup bool // the fork placed the init there
+
+	image              int // memfd that the init executes
+	imageDev, imageIno uint64
+	pid, pidfd         int
+	report, sync       int // our ends of the pipes
+	listen, console    int
+	states             map[nsinit.Role]int // memfds for hooks inside the container
+	theirs             []int               // descriptors that only the image needs
+}
+
+// conceive takes every decision and claims the id. It starts no process.
+func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
+	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, listen: -1, console: -1}
+	if err := bundles.ValidateID(o.ID); err != nil {
+		return nil, err
+	}
+	if err := b.compile(wait); err != nil {
+		return nil, err
+	}
+	if err := b.checkPreserved(); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.dir, err = rt.Store.Claim(o.ID); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// compile is all that `plan` needs: load, look at the host, decide.
+func (b *birth) compile(wait bool) error {
+	var err error
+	if b.bundle, err = bundles.Load(b.opts.BundleDir); err != nil {
+		return err
+	}
+	spec := b.bundle.Spec
+	host, err := cgroups.Look()
+	if err != nil {
+		return err
+	}
+	if b.group, err = host.Group(cgroupsPath(b.bundle), b.opts.ID); err != nil {
+		return err
+	}
+	if b.facts, err = gatherFacts(b.bundle, host, b.group); err != nil {
+		return err
+	}
+	b.facts.ID, b.facts.Wait, b.facts.Console = b.opts.ID, wait, spec.Process.Terminal
+	b.facts.NoPivot, b.facts.NoNewKeyring, b.facts.PreserveFDs = b.opts.NoPivot, b.opts.NoNewKeyring, b.opts.PreserveFDs
+	if b.plan, err = nsinit.Compile(spec, b.facts); err != nil {
+		return err
+	}
+	return nsinit.Lint(b.plan)
+}
+
+func cgroupsPath(b *bundles.Bundle) string {
+	if b.Spec.Linux == nil {
+		return ""
+	}
+	return b.Spec.Linux.CgroupsPath
+}
+
+func (b *birth) checkPreserved() error {
+	for fd := 3; fd < 3+b.opts.PreserveFDs; fd++ {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+			return fmt.Errorf("--preserve-fds %d: descriptor %d: %w", b.opts.PreserveFDs, fd, err)
+		}
+	}
+	return nil
+}
+
+// bear starts the image and serves it until it waits for start, or has become
+// the program. The record comes first, so that whatever happens to minirun the
+// next delete finds the cgroup and with it every process.
+func (b *birth) bear() error {
+	image, err := nsinit.Assemble(b.plan)
+	if err != nil {
+		return err
+	}
+	if b.image, err = image.Memfd("minirun-init", b.dir.path); err != nil {
+		return err
+	}
+	if err := b.statImage(); err != nil {
+		return err
+	}
+	if err := b.newRecord(); err != nil {
+		return err
+	}
+	if err := b.keepHooks(); err != nil {
+		return err
+	}
+	if err := b.record(true); err != nil {
+		return err
+	}
+	files, err := b.files()
+	if err != nil {
+		return err
+	}
+	fault("record")
+	into, err := b.groupFirst()
+	if err != nil {
+		return err
+	}
+	if err := b.start(files, into); err != nil {
+		return err
+	}
+	fault("cloned")
+	return b.raise()
+}
+
+// groupFirst makes the cgroup before the fork where the fork can place the
+// process there, on a pure v2 host; -1 elsewhere. A direct clone only: the
+// stage of a staged one does not belong in the container's cgroup.
+func (b *birth) groupFirst() (int, error) {
+	if paths := b.group.Paths(); b.plan.Staged || len(paths) != 1 || paths[""] == "" {
+		return -1, nil
+	}
+	if err := b.makeGroup(); err != nil {
+		return -1, err
+	}
+	fd, err := b.group.OpenUnified()
+	if err == nil && fd >= 0 {
+		b.theirs = append(b.theirs, fd)
+	}
+	return fd, err
+}
+
+func (b *birth) statImage() error {
+	var st unix.Stat_t
+	if err := unix.Fstat(b.image, &st); err != nil {
+		return fmt.Errorf("fstat image: %w", err)
+	}
+	b.imageDev, b.imageIno = st.Dev, st.Ino
+	return nil
+}
+
+// start forks. The flags are the plan's; the image is the first program that
+// the new process executes. CLONE_PIDFD comes with os/syscall's fork.
+func (b *birth) start(files []uintptr, cgroup int) error {
+	// Above every number that the child's own descriptors will have, or the
+	// fork's dup2 would overwrite it before the execve.
+	image, err := unix.FcntlInt(uintptr(b.image), unix.F_DUPFD_CLOEXEC, len(files)+16)
+	if err != nil {
+		return fmt.Errorf("dup image: %w", err)
+	}
+	defer unix.Close(image)
+	path := "/proc/self/fd/" + strconv.Itoa(image)
+	attr := &syscall.ProcAttr{Files: files, Sys: &syscall.SysProcAttr{Cloneflags: b.plan.Clone, PidFD: &b.pidfd}}
+	if cgroup >= 0 {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD, b.inGroup = true, cgroup, true
+	}
+	if b.pid, err = syscall.ForkExec(path, []string{"minirun:init"}, attr); err != nil {
+		b.pid = 0
+		return fmt.Errorf("clone %s: %w", b.opts.ID, err)
+	}
+	for _, fd := range b.theirs {
+		unix.Close(fd)
+	}
+	b.theirs = nil
+	return nil
+}
+
+// raise does minirun's part of the plan beside the image: the cgroup with its
+// limits, then what the image reports and waits for.
+func (b *birth) raise() error {
+	if b.plan.Staged {
+		if err := b.awaitMark(nsinit.MarkStage); err != nil {
+			return err
+		}
+	}
+	if err := b.enterGroup(); err != nil {
+		return err
+	}
+	fault("joined")
+	if err := b.adjustOOM(); err != nil {
+		return err
+	}
+	if err := b.fillStates(); err != nil {
+		return err
+	}
+	if !b.facts.Wait {
+		// run has no created state: from the release on it is a container.
+		if err := b.record(false); err != nil {
+			return err
+		}
+	}
+	if err := b.proceed(); err != nil {
+		return err
+	}
+	fault("released")
+	return b.serve()
+}
+
+func (b *birth) enterGroup() error {
+	if b.inGroup {
+		return nil
+	}
+	if err := b.makeGroup(); err != nil {
+		return err
+	}
+	return b.group.Join(b.pid)
+}
+
+// makeGroup makes the cgroup and sets its limits, before anything is in it.
+func (b *birth) makeGroup() error {
+	if b.grouped {
+		return nil
+	}
+	b.grouped = true // also when Create fails half-way: Undo knows what is ours
+	if err := b.group.Create(); err != nil {
+		return err
+	}
+	fault("grouped")
+	var limits *specs.LinuxResources
+	if l := b.bundle.Spec.Linux; l != nil {
+		limits = l.Resources
+	}
+	return b.group.Set(limits)
+}
+
+// proceed lets the image go on.
+func (b *birth) proceed() error {
+	if _, err := unix.Write(b.sync, []byte{1}); err != nil && err != unix.EPIPE {
+		return fmt.Errorf("release the init: %w", err)
+	}
+	return nil // EPIPE: the image has ended, and its report says why
+}
+
+// serve reads reports until the container is created or its program runs.
+func (b *birth) serve() error {
+	for {
+		r, err := b.next()
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return b.afterEOF()
+		}
+		switch b.markOf(*r) {
+		case nsinit.MarkHooks:
+			if err := b.runtimeHooks(); err != nil {
+				return err
+			}
+			if err := b.proceed(); err != nil {
+				return err
+			}
+		case nsinit.MarkReady:
+			return nil
+		}
+	}
+}
+
+// afterEOF judges the end of the reports. For run it is the execve; for
+// create the image has been killed, by the OOM killer or by somebody.
+func (b *birth) afterEOF() error {
+	if !b.facts.Wait {
+		return nil
+	}
+	status, err := b.reap()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("init ended before the container was created: %s", statusText(status))
+}
+
+func (b *birth) awaitMark(name string) error {
+	r, err := b.next()
+	if err != nil {
+		return err
+	}
+	if r == nil || b.markOf(*r) != name {
+		return fmt.Errorf("init ended before its clone")
+	}
+	return b.adopt(int(r.Value))
+}
+
+// adopt goes over from the stage to the final process, which is our child too.
+func (b *birth) adopt(pid int) error {
+	if _, err := b.reap(); err != nil {
+		return err
+	}
+	unix.Close(b.pidfd)
+	b.pid = pid
+	var err error
+	if b.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+		return fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	return nil
+}
+
+// next is the image's next report: a mark, nil at end-of-file, or the error
+// that ended it.
+func (b *birth) next() (*nsinit.Report, error) {
+	r, err := readReport(b.report)
+	if err != nil || r == nil {
+		return r, err
+	}
+	if r.Value < 0 {
+		return nil, newStepError(b.plan, *r)
+	}
+	if b.markOf(*r) == nsinit.MarkHook {
+		return r, b.hookStatus(*r)
+	}
+	return r, nil
+}
+
+// hookStatus words the failure of a hook inside the container; the report of
+// its step follows.
+func (b *birth) hookStatus(r nsinit.Report) error {
+	f, err := readReport(b.report)
+	if err != nil || f == nil || f.Value >= 0 {
+		return errors.Join(err, fmt.Errorf("hook inside the container: %s", statusText(unix.WaitStatus(r.Value))))
+	}
+	e := newStepError(b.plan, *f)
+	e.Message += ": " + statusText(unix.WaitStatus(r.Value))
+	return e
+}
+
+func (b *birth) markOf(r nsinit.Report) string {
+	if int(r.Step) < len(b.plan.Steps) {
+		if m, ok := b.plan.Steps[r.Step].Op.(nsinit.Mark); ok {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+// undo ends whatever came of a birth that failed and returns why it failed.
+func (b *birth) undo(cause error) error {
+	errs := []error{cause}
+	if b.pid != 0 {
+		if err := b.end(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if b.grouped {
+		if err := b.dissolve(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := b.dir.Remove(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// end kills the init and reaps it.
+func (b *birth) end() error {
+	if err := unix.PidfdSendSignal(b.pidfd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
+		return fmt.Errorf("kill init %d: %w", b.pid, err)
+	}
+	_, err := b.reap()
+	if errors.Is(err, unix.ECHILD) {
+		return nil // reaped already, by afterEOF
+	}
+	return err
+}
+
+// dissolve removes the cgroup; without an own PID namespace the init's
+// children outlive it there.
+func (b *birth) dissolve() error {
+	if !b.ownPidNS() {
+		if err := b.group.Kill(); err != nil {
+			return err
+		}
+		if err := b.group.WaitEmpty(time.Now().Add(deletePatience)); err != nil {
+			return err
+		}
+	}
+	return b.group.Undo()
+}
+
+// release closes what minirun holds of the container. It keeps living.
+func (b *birth) release() {
+	for _, fd := range append(b.theirs, b.image, b.pidfd, b.report, b.sync) {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	for _, fd := range b.states {
+		unix.Close(fd)
+	}
+	b.dir.Close()
+}

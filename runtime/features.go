@@ -1,0 +1,63 @@
+package runtime
+
+import "minirun/bundles"
+
+// Features is the features structure of runtime-spec 1.3 (features-linux.md):
+// true is what works, false what is refused. version is minirun's own.
+func Features(version string) []byte {
+	w := jsonWriter{indent: "  "}
+	w.open('{')
+	w.strField("ociVersionMin", "1.0.0")
+	w.strField("ociVersionMax", SpecVersion)
+	w.listField("hooks", []string{
+		"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
+	})
+	w.listField("mountOptions", bundles.KnownMountOptions())
+	w.key("linux")
+	w.linuxFeatures()
+	w.mapField("annotations", map[string]string{"minirun.version": version})
+	w.close('}')
+	return append(w.buf, '\n')
+}
+
+func (w *jsonWriter) linuxFeatures() {
+	w.open('{')
+	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "uts"})
+	w.flagsField("cgroup", []flagField{
+		{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false},
+	})
+	w.flagsField("seccomp", []flagField{{"enabled", false}})
+	w.flagsField("apparmor", []flagField{{"enabled", false}})
+	w.flagsField("selinux", []flagField{{"enabled", false}})
+	w.flagsField("intelRdt", []flagField{{"enabled", false}})
+	w.key("mountExtensions")
+	w.open('{')
+	w.flagsField("idmap", []flagField{{"enabled", false}})
+	w.close('}')
+	w.flagsField("netDevices", []flagField{{"enabled", false}})
+	w.close('}')
+}
+
+type flagField struct {
+	name string
+	on   bool
+}
+
+func (w *jsonWriter) flagsField(k string, flags []flagField) {
+	w.key(k)
+	w.open('{')
+	for _, f := range flags {
+		w.boolField(f.name, f.on)
+	}
+	w.close('}')
+}
+
+func (w *jsonWriter) listField(k string, list []string) {
+	w.key(k)
+	w.open('[')
+	for _, s := range list {
+		w.next()
+		w.str(s)
+	}
+	w.close(']')
+}

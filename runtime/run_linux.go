@@ -1,0 +1,178 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunOptions are the flags of run.
+type RunOptions struct {
+	CreateOptions
+	Detach      bool
+	Keep        bool // leave the container's directory and cgroup behind
+	NoSubreaper bool
+}
+
+// Run makes a container and starts its program, in one plan without the wait.
+// In the foreground it passes signals on, returns the program's exit code,
+// 128+n for signal n, and removes the container.
+func (rt *Runtime) Run(o RunOptions) (int, error) {
+	b, err := rt.conceive(o.CreateOptions, false)
+	if err != nil {
+		return 0, err
+	}
+	defer b.release()
+	fg := &foreground{}
+	if !o.Detach {
+		fg.listen()
+		defer fg.stop()
+	}
+	if err := b.openConsole(o, fg); err != nil {
+		return 0, b.undo(err)
+	}
+	if !o.Detach && !o.NoSubreaper && !b.ownPidNS() {
+		// The init's orphans come to us, not to the host's init.
+		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	}
+	if err := b.bear(); err != nil {
+		return 0, b.undo(err)
+	}
+	return rt.runBorn(b, o, fg)
+}
+
+// runBorn goes on when the program runs.
+func (rt *Runtime) runBorn(b *birth, o RunOptions, fg *foreground) (int, error) {
+	if err := fg.attach(); err != nil {
+		return 0, b.undo(err)
+	}
+	defer fg.restore()
+	if err := rt.runPoststart(&b.rec); err != nil {
+		return 0, b.undo(err)
+	}
+	if err := b.announce(); err != nil {
+		return 0, b.undo(err)
+	}
+	if o.Detach {
+		return 0, nil
+	}
+	// The lock is for verbs, not for the container's whole life.
+	if err := b.dir.unlock(); err != nil {
+		return 0, err
+	}
+	status, err := fg.wait(b)
+	if err != nil || o.Keep {
+		return exitCode(status), err
+	}
+	return exitCode(status), rt.removeRun(b)
+}
+
+// removeRun removes a container whose init has ended and is reaped. A delete
+// may have been faster.
+func (rt *Runtime) removeRun(b *birth) error {
+	err := b.dir.relock(b.opts.ID)
+	switch {
+	case err == ErrNotExist:
+		return nil
+	case err != nil:
+		return err
+	case b.ownPidNS(): // nothing is left of it, or wait would not have returned
+		return rt.forget(b.dir, &b.rec)
+	}
+	return rt.destroy(b.dir, &b.rec)
+}
+
+// openConsole decides where the terminal goes: to the console socket of a
+// caller, or to this process.
+func (b *birth) openConsole(o RunOptions, fg *foreground) error {
+	if o.Detach || o.ConsoleSocket != "" {
+		return b.dialConsole()
+	}
+	if !b.facts.Console {
+		return nil
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socket pair for the terminal: %w", err)
+	}
+	b.console, fg.console = pair[0], pair[1]
+	fg.terminal = true
+	return nil
+}
+
+// foreground is what minirun does while a container runs in front of it.
+type foreground struct {
+	signals  chan os.Signal
+	terminal bool
+	console  int // our end of the socket that brings the master
+	tty      *terminal
+}
+
+// listen catches, from before the clone on, the signals that people and
+// engines send, so that none that is meant for the container ends minirun.
+func (f *foreground) listen() {
+	f.signals = make(chan os.Signal, 128)
+	signal.Notify(f.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+}
+
+func (f *foreground) stop() {
+	signal.Stop(f.signals)
+	if f.terminal {
+		unix.Close(f.console)
+	}
+}
+
+func (f *foreground) attach() error {
+	if !f.terminal {
+		return nil
+	}
+	master, err := receiveMaster(f.console)
+	if err != nil {
+		return err
+	}
+	f.tty, err = attach(master)
+	return err
+}
+
+func (f *foreground) restore() {
+	if f.tty != nil {
+		f.tty.restore()
+	}
+}
+
+// wait passes signals on until the init has ended, and reaps it.
+func (f *foreground) wait(b *birth) (unix.WaitStatus, error) {
+	done := make(chan struct{})
+	defer close(done)
+	go f.forward(b.pidfd, done)
+	signal.Notify(f.signals) // all others: 60 system calls that the program need not wait for
+	status, err := b.reap()
+	if f.tty != nil && b.ownPidNS() {
+		f.tty.drain()
+	}
+	return status, err
+}
+
+// forward sends the init what minirun is sent, as runc does: all but SIGCHLD,
+// SIGURG, which is the Go runtime's own, and SIGWINCH, which resizes.
+func (f *foreground) forward(pidfd int, done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case s := <-f.signals:
+			switch s {
+			case unix.SIGCHLD, unix.SIGURG:
+			case unix.SIGWINCH:
+				if f.tty != nil {
+					f.tty.resize()
+				}
+			default:
+				unix.PidfdSendSignal(pidfd, s.(syscall.Signal), nil, 0) // ESRCH: it has ended, and wait says so
+			}
+		}
+	}
+}

@@ -1,0 +1,25 @@
+// Package runtime is a container's life: one file a verb, the state that is
+// kept between two verbs, and the one table that says what may follow what.
+//
+// What is stored are facts: a pid, its start time, a boot id, cgroup paths.
+// What a container is doing is never stored; it is derived from the record and
+// a look at the kernel (status.go, look_linux.go), so that there is nothing to
+// go stale.
+package runtime
+
+// SpecVersion is the version of the runtime-spec that minirun implements.
+const SpecVersion = "1.3.0"
+
+// A Runtime carries out verbs on the containers of one Store.
+type Runtime struct {
+	Store Store
+	// Warn hears of what went wrong without making the verb fail, in one line
+	// without a newline. Nil is deaf.
+	Warn func(msg string)
+}
+
+func (rt *Runtime) warn(msg string) {
+	if rt.Warn != nil {
+		rt.Warn(msg)
+	}
+}

@@ -1,0 +1,35 @@
+package runtime
+
+import "errors"
+
+// status looks at a container and says what it is doing.
+func (s Store) status(r *Record) (Status, error) {
+	p, err := openInit(r)
+	if err != nil {
+		return "", err
+	}
+	defer p.close()
+	if err := p.look(); err != nil {
+		return "", err
+	}
+	if (r.Creating || r.Pid == 0) && !p.seen.alive() {
+		if p.seen.Locked, err = s.locked(r.ID); err != nil {
+			return "", err
+		}
+	}
+	return statusOf(r, p.seen), nil
+}
+
+// locked says whether somebody holds a container's lock, without taking it.
+func (s Store) locked(id string) (bool, error) {
+	d, err := openDir(s.dir(id))
+	if err != nil {
+		if errors.Is(notExist(err), ErrNotExist) {
+			return false, nil
+		}
+		return false, err
+	}
+	defer d.release()
+	holder, err := d.holder()
+	return holder != 0, err
+}
