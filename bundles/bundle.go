@@ -21,5 +21,6 @@ var defaultConfig string
 
 // DefaultConfig returns the config.json that the spec verb writes. It is
 // runc's (libcontainer/specconv/example.go) with a cgroup namespace also on
-// hosts that have version 1 hierarchies.
+// hosts that have version 1 hierarchies, and, as in runc today, without
+// ambient capabilities: with none inheritable the kernel raises none.
 func DefaultConfig() []byte { return []byte(defaultConfig) }

@@ -9,6 +9,10 @@ func Capability(name string) (number uint, ok bool) {
 	return indexOf(capabilities[:], name)
 }
 
+// KnownCapabilities lists the capabilities in the order of their numbers. The
+// list is shared: do not change it.
+func KnownCapabilities() []string { return capabilities[:] }
+
 // Rlimit returns the number of a resource by its name in getrlimit(2), such
 // as RLIMIT_NOFILE.
 func Rlimit(name string) (number uint, ok bool) {

@@ -30,12 +30,7 @@ func in(path string, err error) error {
 }
 
 // at is in for the element i of an array.
-func at(i int, err error) error {
-	if err == nil {
-		return nil
-	}
-	return in("["+strconv.Itoa(i)+"]", err)
-}
+func at(i int, err error) error { return in("["+strconv.Itoa(i)+"]", err) }
 
 // each returns the first problem of the elements of the array path.
 func each[T any](path string, all []T, check func(T) error) error {

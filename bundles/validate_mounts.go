@@ -1,6 +1,10 @@
 package bundles
 
-import "github.com/opencontainers/runtime-spec/specs-go"
+import (
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
 
 // checkMount accepts a relative destination, as relative to "/"; the
 // specification keeps it for old tools.
@@ -22,17 +26,28 @@ func checkMount(m specs.Mount) error {
 	return nil
 }
 
-// checkBind refuses options that a bind mount cannot carry out, since it
-// makes no superblock: mount(2) ignores them in silence.
 func checkBind(m *specs.Mount, o *MountOptions) error {
-	const problem = "%q is an option of the file system, a bind mount cannot set it"
-	switch {
-	case m.Source == "" && !o.Remount:
+	if m.Source == "" && !o.Remount {
 		return bad("source", "missing, a bind mount needs it")
-	case len(o.Data) > 0:
-		return bad("options", problem, o.Data[0].String())
-	case len(o.SBFlags) > 0:
-		return bad("options", problem, o.SBFlags[0])
 	}
 	return nil
+}
+
+// Warnings tells, a line each, what a valid config.json asks for and the
+// kernel ignores: a bind mount makes no superblock that could have options.
+func Warnings(spec *specs.Spec) []string {
+	var lines []string
+	for i := range spec.Mounts {
+		o, err := ParseMount(&spec.Mounts[i])
+		if err != nil || !o.Bind {
+			continue
+		}
+		for _, d := range o.Data {
+			lines = append(lines, fmt.Sprintf("mounts[%d].options: %q is an option of the file system, a bind mount cannot set it", i, d.String()))
+		}
+		for _, f := range o.SBFlags {
+			lines = append(lines, fmt.Sprintf("mounts[%d].options: %q is an option of the file system, a bind mount cannot set it", i, f))
+		}
+	}
+	return lines
 }
