@@ -1,7 +1,6 @@
 package cgroups
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -19,7 +18,7 @@ import (
 func (g *Group) Create() error {
 	for _, d := range g.dirs {
 		if err := g.create(d); err != nil {
-			return errors.Join(err, g.Undo())
+			return then(err, g.Undo())
 		}
 	}
 	return nil

@@ -247,3 +247,9 @@ func (l *deviceList) String() string {
 	}
 	return b.String()
 }
+
+// initialUserNamespace tells by /proc/self/uid_map: the initial user namespace
+// maps every id to itself.
+func initialUserNamespace(uidMap string) bool {
+	return strings.Join(strings.Fields(uidMap), " ") == "0 0 4294967295"
+}

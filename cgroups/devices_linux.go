@@ -3,8 +3,6 @@ package cgroups
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -74,14 +72,10 @@ func setDevicesV2(dir string, list *deviceList) error {
 	return nil
 }
 
-// inUserNamespace reports whether the caller is not in the initial user
-// namespace, where device rules are neither possible nor, as mknod(2) is not
-// either, needed. The initial namespace maps every id to itself.
+// inUserNamespace reports whether the caller is in another user namespace than
+// the initial one. There device rules are not possible, and as mknod(2) is not
+// either, not needed.
 func inUserNamespace() bool {
-	b, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil {
-		return false
-	}
-	f := strings.Fields(string(b))
-	return !(len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295")
+	uidMap, err := readFile("/proc/self", "uid_map")
+	return err == nil && !initialUserNamespace(uidMap)
 }

@@ -13,7 +13,15 @@ func failed(verb, path string, err error) error {
 
 // refused says why a property of config.json cannot be honoured.
 func refused(field, why string, args ...any) error {
-	return fmt.Errorf("cgroup: linux.resources."+field+": "+why, args...)
+	return fmt.Errorf("cgroup: linux.resources.%s: "+why, append([]any{field}, args...)...)
+}
+
+// then returns err, with what went wrong on the way back from it in the same line.
+func then(err, back error) error {
+	if back == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and then: %w", err, back)
 }
 
 // processes names a few of the given pids: "process 7", "processes 7, 8 and 12 more".

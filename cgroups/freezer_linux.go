@@ -26,8 +26,12 @@ func (g *Group) Freeze() error {
 	if dir == "" {
 		return fmt.Errorf("cgroup: freeze: %w", errFreezer)
 	}
-	if err := freeze(dir, time.Now().Add(freezeWait)); err != nil {
-		return errors.Join(failed("freeze", dir, err), g.Thaw())
+	err := freeze(dir, time.Now().Add(freezeWait))
+	switch {
+	case gone(err):
+		return failed("freeze", dir, err)
+	case err != nil:
+		return then(failed("freeze", dir, err), g.Thaw())
 	}
 	return nil
 }

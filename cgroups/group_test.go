@@ -109,3 +109,15 @@ func TestParsePids(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessesInWords(t *testing.T) {
+	for want, pids := range map[string][]int{
+		"process 7":                          {7},
+		"processes 7, 8":                     {7, 8},
+		"processes 1, 2, 3, 4, 5 and 2 more": {1, 2, 3, 4, 5, 6, 7},
+	} {
+		if got := processes(pids); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -4,15 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Join moves a process into the group, in every hierarchy.
 //
-// Moving a process that runs already makes the kernel wait for every fork,
-// exec and exit under way on the machine (cgroup_threadgroup_rwsem); a clone
-// with CLONE_INTO_CGROUP does not, see OpenUnified.
+// It is the dearest step here and the kernel's alone: each move waits for every
+// fork, exec and exit under way on the machine (cgroup_threadgroup_rwsem).
 func (g *Group) Join(pid int) error {
 	// The hierarchy by which members are found and killed comes first: what the
 	// process forks between one move and the next is then not overlooked.
@@ -35,7 +35,7 @@ func (d dir) cannotJoin(pid int, err error) error {
 	switch {
 	case errors.Is(err, unix.EOPNOTSUPP) && d.unified():
 		kind, _ := readFile(d.path, "cgroup.type")
-		return fmt.Errorf("cgroup: %s %s, which lies in a threaded subtree (cgroup.type %.20q): %w", what, d.path, kind, err)
+		return fmt.Errorf("cgroup: %s %s, which lies in a threaded subtree (cgroup.type %q): %w", what, d.path, strings.TrimSpace(kind), err)
 	case errors.Is(err, unix.EBUSY) && d.unified():
 		return fmt.Errorf("cgroup: %s %s, which hands controllers down and so may not have processes (cgroup.subtree_control): %w", what, d.path, err)
 	}
@@ -49,10 +49,6 @@ func (g *Group) OpenUnified() (int, error) {
 	if !g.pure() {
 		return -1, nil
 	}
-	return g.openUnified()
-}
-
-func (g *Group) openUnified() (int, error) {
 	fd, err := open(g.unified(), unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return -1, failed("open", g.unified(), err)
