@@ -75,6 +75,8 @@ func (e *amd64) apply(fn Fn, o operand) {
 		e.shift(5, o)
 	case Add:
 		e.arithmetic(0, o)
+	case Sub:
+		e.arithmetic(5, o)
 	case Or:
 		e.arithmetic(1, o)
 	case And:

@@ -60,6 +60,8 @@ func (e *arm64) apply(fn Fn, o operand) {
 	switch fn {
 	case Add:
 		e.emit(0x0b000000 | xOperand<<16)
+	case Sub:
+		e.emit(0x4b000000 | xOperand<<16)
 	case And:
 		e.emit(0x0a000000 | xOperand<<16)
 	case Or:

@@ -4,7 +4,8 @@ import "fmt"
 
 // An Image is a plan in machine code.
 type Image struct {
-	ELF []byte // a complete static executable
+	ELF  []byte // a complete static executable
+	Open bool   // everybody may read and execute it, not its owner alone
 }
 
 // Assemble translates a plan into a static executable for p.Arch. The image

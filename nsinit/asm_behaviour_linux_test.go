@@ -228,7 +228,7 @@ func TestImageEndsWithoutReader(t *testing.T) {
 	}
 }
 
-// A descriptor that is not there, and a pipe that is full, fail the mark.
+// Marks that nobody can get end the image.
 func TestMarkFailsWithItsWrite(t *testing.T) {
 	onEach(t, func(t *testing.T, arch string) {
 		p := plan(Mark{Value: konst(0)}, exit(0)).on(arch)

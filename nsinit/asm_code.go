@@ -11,6 +11,7 @@ type codeBuffer struct {
 	buf    []byte
 	jumps  []jump
 	places []place // of each target
+	closed bool    // nothing can come here but by a target that is yet to be marked
 }
 
 // A target is something to jump to, an index in codeBuffer.places.
@@ -30,6 +31,7 @@ func (c *codeBuffer) code() *codeBuffer { return c }
 
 func (c *codeBuffer) jump(cond cond, to target) {
 	c.jumps = append(c.jumps, jump{off: int32(len(c.buf)), to: to, cond: cond})
+	c.closed = cond == always
 }
 
 func (c *codeBuffer) newTarget() target {
@@ -40,12 +42,7 @@ func (c *codeBuffer) newTarget() target {
 // mark puts a target here.
 func (c *codeBuffer) mark(t target) {
 	c.places[t] = place{int32(len(c.buf)), int32(len(c.jumps))}
-}
-
-// closed tells whether the code ends in a jump that is always taken.
-func (c *codeBuffer) closed() bool {
-	n := len(c.jumps)
-	return n > 0 && c.jumps[n-1].cond == always && int(c.jumps[n-1].off) == len(c.buf)
+	c.closed = false
 }
 
 // errTooLarge cannot happen below some 30,000 steps.

@@ -39,7 +39,7 @@ type ref int32
 
 func (l *layout) init(steps int) {
 	l.blocks = make([]block, 0, steps)
-	l.index = make(map[*Data]ref, steps/2)
+	l.index = make(map[*Data]ref, steps)
 	l.own = make(map[*Cell]ref)
 }
 

@@ -127,7 +127,7 @@ func (l *lowering) fail(i int, errno syscall.Errno) {
 // reportMark fails its step unless the report goes out whole. A pipe or a
 // socket takes 8 bytes whole or not at all.
 func (l *lowering) reportMark(i int, value operand) {
-	l.load(number(uint64(i)))
+	l.load(number(uint64(l.plan.First + i)))
 	l.store(l.record)
 	l.load(value)
 	l.store(l.record + 4)
@@ -154,7 +154,7 @@ func (l *lowering) follow(i int, to target) {
 
 // island places the pending entries of the sled before step i.
 func (l *lowering) island(i int) {
-	if !l.code().closed() {
+	if !l.code().closed {
 		l.jump(always, target(i))
 	}
 	l.entries()
@@ -191,7 +191,7 @@ func (l *lowering) end() {
 	l.entries()
 	l.forget()
 	l.store(l.record + 4)
-	l.storeStep(l.record, l.last)
+	l.storeStep(l.record, l.plan.First+l.last)
 	l.writeRecord()
 	l.arg(0, number(1))
 	l.syscall(l.machine.exitGroup)

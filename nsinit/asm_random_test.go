@@ -33,9 +33,10 @@ func constant(r source) Const {
 	return Const{V: pick(r, edges)}
 }
 
-// randomPlan makes a plan of n steps that runs, if perhaps for ever.
-func randomPlan(r source, n int) *Plan {
-	g := generator{source: r, n: n}
+// randomPlan makes a plan of n steps that runs, if perhaps for ever. Its
+// system calls come from calls.
+func randomPlan(r source, n int, calls func(g *generator, i int) Op) *Plan {
+	g := &generator{source: r, call: calls}
 	far := &Data{Size: 20000, Bytes: []byte{1}}
 	within := &Data{Size: 40, Bytes: []byte("within"), Relocs: []Reloc{{24, far}}}
 	g.data = []*Data{text("x"), within, {Size: 8}, far, {Bytes: []byte("abc"), Align: 1}}
@@ -62,7 +63,7 @@ func randomPlan(r source, n int) *Plan {
 
 type generator struct {
 	source
-	n      int
+	call   func(g *generator, i int) Op
 	data   []*Data
 	cells  []*Cell
 	labels []string
@@ -104,18 +105,24 @@ func (g *generator) op(i int) Op {
 		}
 		return op
 	case 1, 2:
-		return Set{pick(g.source, g.cells), g.arg(), pick(g.source, []Fn{"", Add, And, Or, Shl, Shr}), g.arg()}
+		return Set{pick(g.source, g.cells), g.arg(), pick(g.source, []Fn{"", Add, And, Or, Shl, Shr, Sub}), g.arg()}
 	case 3:
 		return pick(g.source, []Op{Host{"x"}, Goto{g.label(i)}, Fail{Errno: syscall.ENOSYS}, Mark{"", g.arg()}})
 	}
-	return g.call(i)
+	return g.call(g, i)
 }
 
-func (g *generator) call(i int) Op {
+// anyCall is a call for a fake kernel.
+func anyCall(g *generator, i int) Op {
 	op := Call{Name: pick(g.source, []string{"close", "openat2", "umask", "pidfd_open"})}
 	for range g.IntN(7) {
 		op.Args = append(op.Args, g.arg())
 	}
+	return g.finish(op, i)
+}
+
+// finish adds to a call what is done with its result.
+func (g *generator) finish(op Call, i int) Op {
 	if g.IntN(2) == 0 {
 		op.Result = pick(g.source, g.cells)
 	}
@@ -157,21 +164,30 @@ var errEndless = errors.New("endless")
 
 const maxCalls = 300
 
-// traceEmulated runs a plan in the emulator.
-func traceEmulated(p *Plan, seed uint64) (tr trace, err error) {
+// emulateBriefly gives a plan up that makes too many calls.
+func emulateBriefly(p *Plan, kernel func(int, string, []uint64, Memory) int64) (out Outcome, err error) {
 	defer func() {
-		if e, ok := recover().(error); ok && errors.Is(e, errEndless) {
-			err = e
-		} else if ok {
+		if e := recover(); e == errEndless {
+			err = errEndless
+		} else if e != nil {
 			panic(e)
 		}
 	}()
-	tr.outcome, err = Emulate(p, func(step int, name string, args []uint64, mem Memory) int64 {
-		tr.mem = mem
-		nr, _ := syscallNumber(p.Arch, name)
-		if tr.calls = append(tr.calls, call{nr, args}); len(tr.calls) > maxCalls {
+	calls := 0
+	return Emulate(p, func(step int, name string, args []uint64, mem Memory) int64 {
+		if calls++; calls > maxCalls {
 			panic(errEndless)
 		}
+		return kernel(step, name, args, mem)
+	})
+}
+
+// traceEmulated runs a plan in the emulator.
+func traceEmulated(p *Plan, seed uint64) (tr trace, err error) {
+	tr.outcome, err = emulateBriefly(p, func(step int, name string, args []uint64, mem Memory) int64 {
+		tr.mem = mem
+		nr, _ := syscallNumber(p.Arch, name)
+		tr.calls = append(tr.calls, call{nr, args})
 		return resultOf(seed, len(tr.calls))
 	})
 	return tr, err

@@ -2,23 +2,13 @@ package nsinit
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"minirun/bundles"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
-
-// capNames are the kernel's capabilities by number (include/uapi/linux/capability.h).
-var capNames = [...]string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-	"CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
-	"CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-}
 
 // capSets are the five sets as bits, less what this host cannot give.
 type capSets struct {
@@ -51,7 +41,7 @@ func MissingCaps(c *specs.LinuxCapabilities, f Facts) []string {
 	}
 	asked := capBits(c.Bounding) | capBits(c.Effective) | capBits(c.Permitted) | capBits(c.Inheritable) | capBits(c.Ambient)
 	var missing []string
-	for i, name := range capNames {
+	for i, name := range bundles.KnownCapabilities() {
 		if asked&^(f.Bounding&f.Permitted)&(1<<i) != 0 {
 			missing = append(missing, name)
 		}
@@ -62,7 +52,7 @@ func MissingCaps(c *specs.LinuxCapabilities, f Facts) []string {
 func capBits(names []string) uint64 {
 	var bits uint64
 	for _, name := range names {
-		if i := slices.Index(capNames[:], name); i >= 0 {
+		if i, ok := bundles.Capability(name); ok {
 			bits |= 1 << i
 		}
 	}
@@ -74,7 +64,7 @@ func capText(bits uint64) string {
 		return "0"
 	}
 	var names []string
-	for i, name := range capNames {
+	for i, name := range bundles.KnownCapabilities() {
 		if bits&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -92,8 +82,8 @@ func (b *builder) dropBounding(keep uint64) {
 }
 
 func capName(i int) string {
-	if i < len(capNames) {
-		return capNames[i]
+	if names := bundles.KnownCapabilities(); i < len(names) {
+		return names[i]
 	}
 	return fmt.Sprintf("CAP_%d", i)
 }
@@ -109,7 +99,7 @@ func (b *builder) capabilities(s capSets) {
 	b.call("process.capabilities", "capset", Ptr{Data: header}, Ptr{Data: data})
 	b.call("no ambient capability of the caller's", "prctl", sym(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT"),
 		sym(unix.PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL"), num(0), num(0), num(0))
-	for i := range capNames {
+	for i := range bundles.KnownCapabilities() {
 		if s.ambient&(1<<i) != 0 {
 			b.call("process.capabilities.ambient", "prctl", sym(unix.PR_CAP_AMBIENT, "PR_CAP_AMBIENT"),
 				sym(unix.PR_CAP_AMBIENT_RAISE, "PR_CAP_AMBIENT_RAISE"), sym(uint64(i), capName(i)), num(0), num(0))

@@ -15,11 +15,10 @@ import (
 // Compile turns a validated config.json and the facts of the host into the
 // plan of the container's birth. It is pure: the same input gives the same plan.
 func Compile(spec *specs.Spec, f Facts) (*Plan, error) {
-	abi, err := abiOf(f.Arch)
+	b, err := newBuilder(spec, f)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{spec: spec, facts: f, abi: abi, plan: &Plan{Arch: f.Arch}}
 	if b.spec.Linux == nil {
 		b.spec = withLinux(spec)
 	}
@@ -33,7 +32,7 @@ func Compile(spec *specs.Spec, f Facts) (*Plan, error) {
 		b.rootfs, b.mounts, b.devices, b.console,
 		b.join, b.runtimeHooks, b.containerHooks,
 		b.sysctls, b.readonly, b.mask, b.pivot,
-		b.identity, b.lookup, b.wait, b.execve,
+		b.identity, b.lookup, b.wait, b.keepReport, b.seccomp, b.execve,
 	} {
 		phase()
 		if b.err != nil {
@@ -41,6 +40,16 @@ func Compile(spec *specs.Spec, f Facts) (*Plan, error) {
 		}
 	}
 	return b.plan, nil
+}
+
+func newBuilder(spec *specs.Spec, f Facts) (*builder, error) {
+	abi, err := abiOf(f.Arch)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{spec: spec, facts: f, abi: abi, plan: &Plan{Arch: f.Arch, Steps: make([]Step, 0, 512)}}
+	b.pathDirectory = sym(unix.O_PATH|unix.O_CLOEXEC|abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY")
+	return b, nil
 }
 
 func withLinux(spec *specs.Spec) *specs.Spec {
@@ -68,10 +77,14 @@ type builder struct {
 	inCwd   *Cell                  // zero once the working directory is entered
 	joined  bool                   // the step that waits for the cgroup stands
 	frozen  []late                 // mounts that turn read-only when all is in place
+	joining *Join                  // exec: the container to join
 
 	label  string // of the next step
 	labels int
 	cache  []*Data // structures that several steps share
+	hows   []openHow
+
+	pathDirectory Arg // flags that open a directory to go on from
 }
 
 // late is a mount that becomes read-only at the end of the set-up.

@@ -28,7 +28,9 @@ func (b *builder) console() {
 	}
 	b.sendMaster(master)
 	b.close(master)
-	b.bindConsole()
+	if b.joining == nil { // the container's own terminal, not that of an exec
+		b.bindConsole()
+	}
 	for fd := range 3 {
 		b.call("the terminal is standard input, output and error", "dup3", Val{b.slave}, num(fd), num(0))
 	}
@@ -49,17 +51,7 @@ func (b *builder) openMaster() *Cell {
 		return m
 	}
 	m := b.open("the terminal's master", "master", "openat2", b.in("/dev/ptmx", flags, text, resolveIn)...)
-	stx := space(256, "statx")
-	b.call("is it a pseudoterminal's?", "statx", Val{m}, str(""), sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
-		sym(unix.STATX_TYPE, "STATX_TYPE"), Ptr{Data: stx})
-	wrong, right := b.fresh("wrong"), b.fresh("right")
-	b.do("a character device?", If{Cell: &Cell{Name: "stx_mode", Data: stx, Off: statxMode}, Mask: unix.S_IFMT,
-		Cmp: Ne, Value: sym(unix.S_IFCHR, "S_IFCHR"), To: wrong})
-	b.do("major 5?", If{Cell: &Cell{Name: "stx_rdev_major", Data: stx, Off: statxRdevMajor}, Cmp: Ne, Value: num(5), To: wrong})
-	b.do("minor 2?", If{Cell: &Cell{Name: "stx_rdev_minor", Data: stx, Off: statxRdevMinor}, Cmp: Eq, Value: num(2), To: right})
-	b.here(wrong)
-	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: "/dev/ptmx is not character device 5:2"})
-	b.here(right)
+	b.mustBeDevice(m, 5, 2, "/dev/ptmx")
 	return m
 }
 
@@ -89,6 +81,6 @@ func (b *builder) sendMaster(master *Cell) {
 func (b *builder) bindConsole() {
 	const why = "/dev/console is the terminal"
 	at := b.target(why, "/dev/console", false, resolveReal)
-	over := b.open(why, "mount", "open_tree", Val{b.slave}, str(""), cloneSelf(false))
+	over := b.open(why, "mount", "open_tree", Val{b.slave}, empty, cloneOne)
 	b.attach(why, over, at)
 }

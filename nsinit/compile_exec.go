@@ -34,8 +34,8 @@ func (b *builder) lookup() {
 }
 
 var (
-	xOK     = Const{V: unix.X_OK, Text: "X_OK"}
-	eaccess = Const{V: unix.AT_EACCESS, Text: "AT_EACCESS"}
+	xOK     Arg = Const{V: unix.X_OK, Text: "X_OK"}
+	eaccess Arg = Const{V: unix.AT_EACCESS, Text: "AT_EACCESS"}
 )
 
 func (b *builder) lookupPath(name string) {
@@ -85,9 +85,7 @@ func (b *builder) wait() {
 	if b.facts.Wait {
 		b.accept()
 	}
-	if h := b.spec.Hooks; h != nil {
-		b.runHooks("startContainer", RoleCreated, h.StartContainer)
-	}
+	b.startHooks()
 }
 
 func (b *builder) accept() {
@@ -102,6 +100,10 @@ func (b *builder) accept() {
 }
 
 func (b *builder) execve() {
+	if b.facts.Init != nil {
+		b.becomeInit()
+		return
+	}
 	b.call(fmt.Sprintf("exec %q", b.spec.Process.Args[0]), "execve", b.prog, vector(b.spec.Process.Args), vector(b.environ()))
 }
 

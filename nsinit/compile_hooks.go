@@ -22,26 +22,34 @@ func (b *builder) runtimeHooks() {
 // containerHooks are createContainer's: in the container's namespaces, paths
 // of the host, before pivot_root.
 func (b *builder) containerHooks() {
-	if b.spec.Hooks == nil {
-		return
+	if b.spec.Hooks != nil {
+		b.runHooks("createContainer", RoleCreating, b.facts.Bundle, b.spec.Hooks.CreateContainer)
 	}
-	b.runHooks("createContainer", RoleCreating, b.spec.Hooks.CreateContainer)
 }
 
-func (b *builder) runHooks(kind string, state Role, hooks []specs.Hook) {
+// startHooks are startContainer's: as the container's user, paths of the container.
+func (b *builder) startHooks() {
+	if b.spec.Hooks != nil {
+		b.runHooks("startContainer", RoleCreated, "/", b.spec.Hooks.StartContainer)
+	}
+}
+
+// runHooks runs hooks one after the other, each in dir with the state on
+// standard input and its output kept from the container's.
+func (b *builder) runHooks(kind string, state Role, dir string, hooks []specs.Hook) {
 	if len(hooks) == 0 {
 		return
 	}
 	fd := b.fd(Inherit{Role: state})
 	for i, h := range hooks {
-		b.hook(fmt.Sprintf("hooks.%s[%d] %s", kind, i, h.Path), fd, h)
+		b.hook(fmt.Sprintf("hooks.%s[%d] %s", kind, i, h.Path), dir, fd, h)
 	}
 	b.call("the state has been read", "close", fd)
 }
 
 // hook forks, executes and awaits one program. The child shares the image's
 // memory until its execve, as after vfork(2); the image uses no stack.
-func (b *builder) hook(what string, state Arg, h specs.Hook) {
+func (b *builder) hook(what, dir string, state Arg, h specs.Hook) {
 	parent := b.fresh("parent")
 	pidfd := space(8, "pollfd") // struct pollfd: the kernel's pidfd lands in its first field
 	pidfd.Bytes = []byte{0, 0, 0, 0, unix.POLLIN, 0, 0, 0}
@@ -55,6 +63,10 @@ func (b *builder) hook(what string, state Arg, h specs.Hook) {
 	b.do(what+": fork", Call{Name: "clone3", Args: []Arg{Ptr{Data: args}, num(len(args.Bytes))}, Result: pid})
 	b.do(what+": the parent waits", If{Cell: pid, Cmp: Ne, Value: num(0), To: parent})
 	b.call(what+": state on standard input", "dup3", state, num(0), num(0))
+	for fd := 1; fd <= 2; fd++ {
+		b.call(what+": its output is not the container's", "dup3", b.fd(Inherit{Role: RoleOutput}), num(fd), num(0))
+	}
+	b.call(what+": its working directory", "chdir", str(dir))
 	b.call(what, "execve", str(h.Path), vector(hookArgs(h)), vector(h.Env))
 	b.here(parent)
 	b.awaitHook(what, h, pid, &Cell{Name: "pidfd", Data: pidfd})

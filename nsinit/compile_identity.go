@@ -2,7 +2,8 @@ package nsinit
 
 import (
 	"fmt"
-	"slices"
+
+	"minirun/bundles"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ func (b *builder) identity() {
 	b.inCwd = &Cell{Name: "entered"}
 	b.do("process.cwd, while still privileged", Call{Name: "chdir", Args: []Arg{str(b.cwd())},
 		Result: b.inCwd, On: tolerate(unix.EACCES)})
-	caps := newCapSets(p.Capabilities, b.facts)
+	caps := b.filterCaps(newCapSets(p.Capabilities, b.facts))
 	b.dropBounding(caps.bounding)
 	b.ids(p.User, caps)
 	b.capabilities(caps)
@@ -72,14 +73,14 @@ func (b *builder) stdio(uid uint32) {
 
 func (b *builder) rlimits(limits []specs.POSIXRlimit) {
 	for _, l := range limits {
-		res, ok := rlimitNumber(l.Type)
+		res, ok := bundles.Rlimit(l.Type)
 		if !ok {
 			b.fail("process.rlimits: unknown type %q", l.Type)
 			return
 		}
 		v := words(fmt.Sprintf("{rlim_cur=%s, rlim_max=%s}", limitText(l.Soft), limitText(l.Hard)), l.Soft, l.Hard)
 		b.call(fmt.Sprintf("process.rlimits: %s soft %s hard %s", l.Type, limitText(l.Soft), limitText(l.Hard)),
-			"prlimit64", num(0), sym(res, l.Type), Ptr{Data: v}, null)
+			"prlimit64", num(0), sym(uint64(res), l.Type), Ptr{Data: v}, null)
 	}
 }
 
@@ -88,15 +89,6 @@ func limitText(v uint64) string {
 		return "RLIM64_INFINITY"
 	}
 	return fmt.Sprint(v)
-}
-
-// rlimitNumber follows include/uapi/asm-generic/resource.h.
-func rlimitNumber(name string) (uint64, bool) {
-	names := [...]string{"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS",
-		"RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING",
-		"RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME"}
-	i := slices.Index(names[:], name)
-	return uint64(i), i >= 0
 }
 
 func (b *builder) ids(u specs.User, caps capSets) {

@@ -1,6 +1,10 @@
 package nsinit
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // readonlyPath covers a path with a read-only mount of itself. A path that is
 // not there needs no cover.
@@ -10,7 +14,7 @@ func (b *builder) readonlyPath(path string) {
 	why := "linux.readonlyPaths: " + path
 	b.do(why, Call{Name: "openat2", Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC, "O_PATH|O_CLOEXEC", resolveIn),
 		Result: at, On: divert(skip, unix.ENOENT)})
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{at}, str(""), cloneSelf(true)}, Result: over})
+	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{at}, empty, cloneTree}, Result: over})
 	b.setattr(why, over, rdonly, false)
 	b.attach(why, over, at)
 	b.here(skip)
@@ -18,20 +22,18 @@ func (b *builder) readonlyPath(path string) {
 
 // attach moves a detached mount onto an open path and closes both.
 func (b *builder) attach(why string, mount, at *Cell) {
-	b.call(why, "move_mount", Val{mount}, str(""), Val{at}, str(""), moveBoth)
+	b.call(why, "move_mount", Val{mount}, empty, Val{at}, empty, moveBoth)
 	b.close(mount)
 	b.close(at)
 }
 
-// cloneSelf are open_tree's flags for a copy of the mount at a descriptor.
-func cloneSelf(recursive bool) Arg {
-	if recursive {
-		return sym(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE,
-			"OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE")
-	}
-	return sym(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH,
-		"OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH")
-}
+// open_tree's flags for a copy of the mount at a descriptor, and of the tree below it.
+var (
+	cloneOne Arg = Const{V: unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH,
+		Text: "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH"}
+	cloneTree Arg = Const{V: unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_EMPTY_PATH | unix.AT_RECURSIVE,
+		Text: "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH|AT_RECURSIVE"}
+)
 
 // mask hides linux.maskedPaths: a file under the host's /dev/null, a directory
 // under an empty read-only tmpfs that all of them share. Which of the two it
@@ -42,26 +44,26 @@ func (b *builder) mask() {
 		return
 	}
 	null := b.openNull()
-	empty := b.emptyTmpfs()
+	tmpfs := b.emptyTmpfs()
 	for _, path := range paths {
-		b.maskPath(path, null, empty)
+		b.maskPath(path, null, tmpfs)
 	}
 	b.close(null)
-	b.close(empty)
+	b.close(tmpfs)
 }
 
-func (b *builder) maskPath(path string, null, empty *Cell) {
+func (b *builder) maskPath(path string, null, tmpfs *Cell) {
 	file, cover, next := b.fresh("file"), b.fresh("cover"), b.fresh("next")
 	at, over := &Cell{Name: "path"}, &Cell{Name: "mount"}
 	why := "linux.maskedPaths: " + path
 	on := append(divert(next, unix.ENOENT), divert(file, unix.ENOTDIR)...)
 	b.do(why, Call{Name: "openat2", Result: at, On: on,
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)})
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{empty}, str(""), cloneSelf(false)}, Result: over, OK: cover})
+	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover})
 	b.here(file)
 	b.do(why, Call{Name: "openat2", Result: at, On: divert(next, unix.ENOENT),
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC, "O_PATH|O_CLOEXEC", resolveIn)})
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{null}, str(""), cloneSelf(false)}, Result: over})
+	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{null}, empty, cloneOne}, Result: over})
 	b.here(cover)
 	b.attach(why, over, at)
 	b.here(next)
@@ -73,18 +75,23 @@ func (b *builder) maskPath(path string, null, empty *Cell) {
 func (b *builder) openNull() *Cell {
 	null := b.open("the host's /dev/null", "null", "openat", atFDCWD, str("/dev/null"),
 		sym(unix.O_PATH|unix.O_CLOEXEC|b.abi.nofollow, "O_PATH|O_CLOEXEC|O_NOFOLLOW"))
-	stx := space(256, "statx")
-	b.call("is it the null device?", "statx", Val{null}, str(""), sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
-		sym(unix.STATX_TYPE, "STATX_TYPE"), Ptr{Data: stx})
-	wrong, right := b.fresh("wrong"), b.fresh("right")
-	b.do("a character device?", If{Cell: &Cell{Name: "stx_mode", Data: stx, Off: statxMode}, Mask: unix.S_IFMT,
-		Cmp: Ne, Value: sym(unix.S_IFCHR, "S_IFCHR"), To: wrong})
-	b.do("major 1?", If{Cell: &Cell{Name: "stx_rdev_major", Data: stx, Off: statxRdevMajor}, Cmp: Ne, Value: num(1), To: wrong})
-	b.do("minor 3?", If{Cell: &Cell{Name: "stx_rdev_minor", Data: stx, Off: statxRdevMinor}, Cmp: Eq, Value: num(3), To: right})
-	b.here(wrong)
-	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: "the host's /dev/null is not character device 1:3"})
-	b.here(right)
+	b.mustBeDevice(null, 1, 3, "the host's /dev/null")
 	return null
+}
+
+// mustBeDevice ends the plan unless a descriptor is that character device.
+func (b *builder) mustBeDevice(fd *Cell, major, minor int, what string) {
+	stx := space(256, "statx")
+	wrong, right := b.fresh("wrong"), b.fresh("right")
+	b.call("what is it?", "statx", Val{fd}, empty, sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
+		sym(unix.STATX_TYPE, "STATX_TYPE"), Ptr{Data: stx})
+	b.do("what is it?", If{Cell: &Cell{Name: "stx_mode", Data: stx, Off: statxMode}, Mask: unix.S_IFMT,
+		Cmp: Ne, Value: sym(unix.S_IFCHR, "S_IFCHR"), To: wrong})
+	b.do("what is it?", If{Cell: &Cell{Name: "stx_rdev_major", Data: stx, Off: statxRdevMajor}, Cmp: Ne, Value: num(major), To: wrong})
+	b.do("what is it?", If{Cell: &Cell{Name: "stx_rdev_minor", Data: stx, Off: statxRdevMinor}, Cmp: Eq, Value: num(minor), To: right})
+	b.here(wrong)
+	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: fmt.Sprintf("%s is not character device %d:%d", what, major, minor)})
+	b.here(right)
 }
 
 // Offsets in struct statx (include/uapi/linux/stat.h), the same everywhere.
@@ -96,12 +103,12 @@ const (
 
 func (b *builder) emptyTmpfs() *Cell {
 	const why = "an empty read-only tmpfs for masked directories"
-	fs := b.open(why, "fs", "fsopen", str("tmpfs"), sym(unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"))
+	fs := b.open(why, "fs", "fsopen", str("tmpfs"), fsopenCloexec)
 	for _, kv := range [][2]string{{"nr_blocks", "1"}, {"nr_inodes", "1"}} {
 		b.configure(why, fs, kv[0], kv[1])
 	}
 	b.create(why, fs)
-	m := b.open(why, "empty", "fsmount", Val{fs}, sym(unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"),
+	m := b.open(why, "empty", "fsmount", Val{fs}, fsmountCloexec,
 		sym(unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,
 			"MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID|MOUNT_ATTR_NODEV|MOUNT_ATTR_NOEXEC"))
 	b.close(fs)

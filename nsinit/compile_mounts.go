@@ -119,7 +119,7 @@ func bindFlags(recursive bool) Arg {
 
 // filesystem makes a new filesystem of the mount's type, detached.
 func (b *builder) filesystem(m mounting) *Cell {
-	fs := b.open(m.why, "fs", "fsopen", str(m.fsType()), sym(unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"))
+	fs := b.open(m.why, "fs", "fsopen", str(m.fsType()), fsopenCloexec)
 	if m.Source != "" {
 		b.configure(m.why, fs, "source", m.Source)
 	}
@@ -130,7 +130,7 @@ func (b *builder) filesystem(m mounting) *Cell {
 	}
 	b.configureAll(m.why, fs, m.data())
 	b.create(m.why, fs)
-	fd := b.open(m.why, "mount", "fsmount", Val{fs}, sym(unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"), attrArg(m.attrs()))
+	fd := b.open(m.why, "mount", "fsmount", Val{fs}, fsmountCloexec, attrArg(m.attrs()))
 	b.close(fs)
 	return fd
 }
@@ -179,7 +179,7 @@ func (b *builder) place(m mounting, fd *Cell) {
 	if m.opts.Bind && !strings.HasPrefix(m.dest+"/", "/proc/") {
 		b.notProc(m, at)
 	}
-	b.call(m.why, "move_mount", Val{fd}, str(""), Val{at}, str(""), moveBoth)
+	b.call(m.why, "move_mount", Val{fd}, empty, Val{at}, empty, moveBoth)
 	b.close(at)
 	for _, p := range m.opts.Propagation {
 		b.propagate(m.why, Val{fd}, "", p)
@@ -214,7 +214,7 @@ func (b *builder) notProc(m mounting, at *Cell) {
 func (b *builder) remount(m mounting) {
 	at := b.target(m.why, m.dest, false, resolveIn)
 	if len(m.opts.Data) > 0 && !m.opts.Bind {
-		fs := b.open(m.why, "fs", "fspick", Val{at}, str(""), sym(unix.FSPICK_CLOEXEC|unix.FSPICK_EMPTY_PATH, "FSPICK_CLOEXEC|FSPICK_EMPTY_PATH"))
+		fs := b.open(m.why, "fs", "fspick", Val{at}, empty, sym(unix.FSPICK_CLOEXEC|unix.FSPICK_EMPTY_PATH, "FSPICK_CLOEXEC|FSPICK_EMPTY_PATH"))
 		b.configureAll(m.why, fs, m.opts.Data)
 		b.call(m.why, "fsconfig", Val{fs}, sym(unix.FSCONFIG_CMD_RECONFIGURE, "FSCONFIG_CMD_RECONFIGURE"), null, null, num(0))
 		b.close(fs)

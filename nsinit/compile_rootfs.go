@@ -12,36 +12,50 @@ import (
 // follows reaches the root file system through this descriptor.
 func (b *builder) rootfs() {
 	if b.ns.has(unix.CLONE_NEWNS) {
-		b.propagate("no mount made here reaches the host", atFDCWD, "/", b.hostPropagation())
+		b.propagate("what becomes of mounts made here on the host", atFDCWD, "/", b.hostPropagation())
 	}
-	if b.facts.Root == "/" && !b.ns.has(unix.CLONE_NEWNS) {
-		b.root = b.open("the host's root", "root", "openat", atFDCWD, str("/"), b.oPathDirectory())
+	if !b.ns.has(unix.CLONE_NEWNS) {
+		// Whatever were mounted here would be the host's, and stay.
+		if r := b.spec.Root; r != nil && r.Readonly {
+			b.fail("root.readonly needs a mount namespace")
+		}
+		b.root = b.open("the root file system, where it is", "root", "openat", atFDCWD, str(b.facts.Root), b.oPathDirectory())
 		return
+	}
+	if b.sharesRoot() {
+		b.propagate("the root itself must not be shared: its mounts would appear on the host, and pivot_root refuses it",
+			atFDCWD, b.facts.RootMount, bundles.Propagation{Type: unix.MS_PRIVATE})
 	}
 	b.root = b.open("the root file system, as a mount of its own", "root", "open_tree", atFDCWD, str(b.facts.Root),
 		sym(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE, "OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_RECURSIVE"))
-	b.call("pivot_root wants it attached", "move_mount", Val{b.root}, str(""), atFDCWD, str(b.facts.Root), moveEmpty)
+	b.call("pivot_root wants it attached", "move_mount", Val{b.root}, empty, atFDCWD, str(b.facts.Root), moveEmpty)
 }
 
-// hostPropagation cuts the host's mounts off in one direction, or in both when
-// config.json wants a private root.
+// hostPropagation cuts the host's mounts off in one direction, or as
+// config.json wants it: in both, or in none.
 func (b *builder) hostPropagation() bundles.Propagation {
 	p := bundles.Propagation{Type: unix.MS_SLAVE, Recursive: true}
-	if strings.HasSuffix(b.spec.Linux.RootfsPropagation, "private") {
+	switch {
+	case strings.HasSuffix(b.spec.Linux.RootfsPropagation, "private"):
 		p.Type = unix.MS_PRIVATE
+	case b.sharesRoot():
+		p.Type = unix.MS_SHARED
 	}
 	return p
 }
 
+// sharesRoot says that mounts made in the container reach the host.
+func (b *builder) sharesRoot() bool {
+	return strings.HasSuffix(b.spec.Linux.RootfsPropagation, "shared") && b.ns.has(unix.CLONE_NEWNS)
+}
+
 var (
-	moveEmpty = Const{V: unix.MOVE_MOUNT_F_EMPTY_PATH, Text: "MOVE_MOUNT_F_EMPTY_PATH"}
-	moveBoth  = Const{V: unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH,
+	moveEmpty Arg = Const{V: unix.MOVE_MOUNT_F_EMPTY_PATH, Text: "MOVE_MOUNT_F_EMPTY_PATH"}
+	moveBoth  Arg = Const{V: unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH,
 		Text: "MOVE_MOUNT_F_EMPTY_PATH|MOVE_MOUNT_T_EMPTY_PATH"}
 )
 
-func (b *builder) oPathDirectory() Arg {
-	return sym(unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY")
-}
+func (b *builder) oPathDirectory() Arg { return b.pathDirectory }
 
 // propagate changes the propagation of a mount, or of the whole tree below it.
 func (b *builder) propagate(why string, dir Arg, path string, p bundles.Propagation) {
@@ -68,11 +82,31 @@ func propagationText(flag uint64) string {
 	return "MS_UNBINDABLE"
 }
 
-// in opens a path of the root file system, which is hostile: symlinks stay
-// inside the root and magic links are refused (openat2(2)).
+// in are the arguments of an openat2 below the root of the root file system,
+// which is hostile: symlinks stay inside the root and magic links are refused.
 func (b *builder) in(path string, flags uint64, text string, resolve uint64) []Arg {
-	how := words("{flags="+text+", resolve="+resolveText(resolve)+"}", flags, 0, resolve)
-	return []Arg{Val{b.root}, str(relative(path)), b.shared(how), num(len(how.Bytes))}
+	return []Arg{Val{b.root}, str(relative(path)), b.how(flags, text, resolve), openHowSize}
+}
+
+// openHowSize is the size of struct open_how (openat2(2)).
+var openHowSize Arg = Const{V: unix.SizeofOpenHow}
+
+// how is a struct open_how, one for all steps with the same flags.
+func (b *builder) how(flags uint64, text string, resolve uint64) Arg {
+	for _, h := range b.hows {
+		if h.flags == flags && h.resolve == resolve {
+			return h.arg
+		}
+	}
+	arg := Ptr{Data: words("{flags="+text+", resolve="+resolveText(resolve)+"}", flags, 0, resolve)}
+	b.hows = append(b.hows, openHow{flags, resolve, arg})
+	return arg
+}
+
+// openHow remembers the structure for one pair of flags.
+type openHow struct {
+	flags, resolve uint64
+	arg            Arg
 }
 
 const (
@@ -163,15 +197,28 @@ func (b *builder) pivot() {
 		b.call("no mount namespace: chroot", "chroot", str("."))
 	case b.facts.NoPivot:
 		b.call("--no-pivot: the root file system over the host's root", "move_mount",
-			Val{b.root}, str(""), atFDCWD, str("/"), moveEmpty)
+			Val{b.root}, empty, atFDCWD, str("/"), moveEmpty)
 		b.call("--no-pivot: and into it", "chroot", str("."))
 	default:
-		b.call("the container's root becomes the root directory, the host's lies under it", "pivot_root", str("."), str("."))
-		b.call("the host's root is gone", "umount2", str("."), sym(unix.MNT_DETACH, "MNT_DETACH"))
+		b.pivotRoot()
 	}
 	b.call("not even the working directory is left outside", "chdir", str("/"))
 	b.rootPropagation()
 	b.close(b.root)
+}
+
+func (b *builder) pivotRoot() {
+	if !b.sharesRoot() {
+		b.call("the container's root becomes the root directory, the host's lies over it", "pivot_root", str("."), str("."))
+		b.call("the host's root is gone", "umount2", str("."), sym(unix.MNT_DETACH, "MNT_DETACH"))
+		return
+	}
+	host := b.open("the host's root, to let go of it", "host", "openat", atFDCWD, str("/"), b.oPathDirectory())
+	b.call("the container's root becomes the root directory", "pivot_root", str("."), str("."))
+	b.call("the host's root", "fchdir", Val{host})
+	b.propagate("its unmount must not reach the host", Val{host}, "", bundles.Propagation{Type: unix.MS_SLAVE, Recursive: true})
+	b.call("the host's root is gone", "umount2", str("."), sym(unix.MNT_DETACH, "MNT_DETACH"))
+	b.close(host)
 }
 
 // rootPropagation is linux.rootfsPropagation. It comes after pivot_root: on

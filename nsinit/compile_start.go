@@ -77,7 +77,8 @@ func flagText(flags uintptr) string {
 		{unix.CLONE_PARENT, "CLONE_PARENT"}, {unix.CLONE_NEWNS, "CLONE_NEWNS"},
 		{unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {unix.CLONE_NEWUTS, "CLONE_NEWUTS"},
 		{unix.CLONE_NEWIPC, "CLONE_NEWIPC"}, {unix.CLONE_NEWPID, "CLONE_NEWPID"},
-		{unix.CLONE_NEWNET, "CLONE_NEWNET"},
+		{unix.CLONE_NEWNET, "CLONE_NEWNET"}, {unix.CLONE_NEWUSER, "CLONE_NEWUSER"},
+		{unix.CLONE_NEWTIME, "CLONE_NEWTIME"}, {unix.CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP"},
 	} {
 		if flags&n.flag != 0 {
 			names = append(names, n.name)
@@ -111,11 +112,13 @@ func (b *builder) inherit() {
 	if b.facts.Console {
 		add(Inherit{Role: RoleConsole})
 	}
-	if h := b.spec.Hooks; h != nil && len(h.CreateContainer) > 0 {
+	if h := b.spec.Hooks; h != nil && len(h.CreateContainer)+len(h.StartContainer) > 0 {
 		add(Inherit{Role: RoleCreating})
-	}
-	if h := b.spec.Hooks; h != nil && len(h.StartContainer) > 0 {
 		add(Inherit{Role: RoleCreated})
+		add(Inherit{Role: RoleOutput})
+	}
+	if b.facts.Init != nil {
+		add(Inherit{Role: RoleInit})
 	}
 	for _, j := range b.ns.joined {
 		add(Inherit{Role: RoleNamespace, Path: j.path})
@@ -123,6 +126,11 @@ func (b *builder) inherit() {
 	for i, m := range b.facts.Mounts {
 		if m.Detached {
 			add(Inherit{Role: RoleMount, N: i})
+		}
+	}
+	if b.joining != nil {
+		for _, role := range b.joining.roles() {
+			add(Inherit{Role: role})
 		}
 	}
 	b.plan.Report = b.fds[RoleReport]
@@ -152,18 +160,28 @@ func (b *builder) clone() {
 		return
 	}
 	b.plan.Staged = true
-	b.do("minirun forks; this image starts in the host's namespaces", Host{Text: "clone({flags=0, exit_signal=SIGCHLD})"})
-	b.closeInherited()
-	b.call("nobody inside may open /proc/PID of this process", "prctl",
-		sym(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"), num(0))
+	b.startStage()
 	for _, j := range b.ns.joined {
 		if j.flag == unix.CLONE_NEWPID {
 			b.setns(j)
 		}
 	}
+	b.cloneFinal(created|unix.CLONE_PARENT, 0)
+}
+
+// startStage is what a staged plan begins with, in the host's namespaces.
+func (b *builder) startStage() {
+	b.do("minirun forks; this image starts in the host's namespaces", Host{Text: "clone({flags=0, exit_signal=SIGCHLD})"})
+	b.closeInherited()
+	b.call("nobody inside may open /proc/PID of this process", "prctl",
+		sym(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"), num(0))
+}
+
+// cloneFinal ends the stage: from here on the plan is the final process's.
+// cgroup is the descriptor for CLONE_INTO_CGROUP.
+func (b *builder) cloneFinal(flags uintptr, cgroup uint64) {
 	pid := &Cell{Name: "pid"}
-	flags := created | unix.CLONE_PARENT
-	args := words("{flags="+flagText(flags)+", exit_signal=0}", uint64(flags), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	args := words("{flags="+flagText(flags)+", exit_signal=0}", uint64(flags), 0, 0, 0, 0, 0, 0, 0, 0, 0, cgroup)
 	b.do("the final process, as minirun's own child", Call{Name: "clone3",
 		Args: []Arg{Ptr{Data: args}, num(len(args.Bytes))}, Result: pid})
 	final := b.fresh("final")

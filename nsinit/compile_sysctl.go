@@ -16,9 +16,9 @@ func (b *builder) sysctls() {
 		return
 	}
 	const why = "a procfs that only minirun sees"
-	fs := b.open(why, "fs", "fsopen", str("proc"), sym(unix.FSOPEN_CLOEXEC, "FSOPEN_CLOEXEC"))
+	fs := b.open(why, "fs", "fsopen", str("proc"), fsopenCloexec)
 	b.create(why, fs)
-	proc := b.open(why, "proc", "fsmount", Val{fs}, sym(unix.FSMOUNT_CLOEXEC, "FSMOUNT_CLOEXEC"), num(0))
+	proc := b.open(why, "proc", "fsmount", Val{fs}, fsmountCloexec, num(0))
 	b.close(fs)
 	keys := make([]string, 0, len(set))
 	for k := range set {

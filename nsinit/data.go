@@ -7,7 +7,12 @@ import (
 )
 
 // num is a number that prints as itself.
-func num(v int) Arg { return Const{V: uint64(int64(v))} }
+func num(v int) Arg {
+	if v == 0 {
+		return zero
+	}
+	return Const{V: uint64(int64(v))}
+}
 
 // sym is a number that prints as its name.
 func sym(v uint64, text string) Arg { return Const{V: v, Text: text} }
@@ -15,17 +20,20 @@ func sym(v uint64, text string) Arg { return Const{V: v, Text: text} }
 // octal is a file mode.
 func octal(v uint32) Arg { return Const{V: uint64(v), Text: "0" + strconv.FormatUint(uint64(v), 8)} }
 
-// null is the pointer NULL.
-var null = Const{Text: "NULL"}
-
-// atFDCWD is AT_FDCWD.
-var atFDCWD = Const{V: ^uint64(99), Text: "AT_FDCWD"}
+// Arguments that many steps have are made once: a plan is compiled at every
+// start of a container, and memory that is never touched costs no page fault.
+var (
+	null    Arg = Const{Text: "NULL"}
+	atFDCWD Arg = Const{V: ^uint64(99), Text: "AT_FDCWD"} // -100
+	empty   Arg = Ptr{Data: &Data{Bytes: []byte{0}, Align: 1}}
+	zero    Arg = Const{}
+)
 
 // str is a NUL-terminated string.
 func str(s string) Arg {
 	b := make([]byte, len(s)+1)
 	copy(b, s)
-	return Ptr{Data: &Data{Bytes: b, Align: 1, Text: strconv.Quote(s)}}
+	return Ptr{Data: &Data{Bytes: b, Align: 1}} // its text is the string
 }
 
 // words is a structure of 64-bit fields, in the byte order of both architectures.
@@ -49,14 +57,26 @@ func halves(text string, fields ...uint32) *Data {
 // vector is a NULL-terminated array of strings, as execve wants it.
 func vector(list []string) Arg {
 	d := &Data{Size: 8 * (len(list) + 1), Relocs: make([]Reloc, len(list))}
-	quoted := make([]string, len(list))
 	for i, s := range list {
-		p := str(s).(Ptr)
-		d.Relocs[i] = Reloc{Off: 8 * i, To: p.Data}
-		quoted[i] = p.Data.Text
+		d.Relocs[i] = Reloc{Off: 8 * i, To: str(s).(Ptr).Data}
 	}
-	d.Text = "[" + strings.Join(quoted, ", ") + "]"
-	return Ptr{Data: d}
+	return Ptr{Data: d} // its text is the list of strings
+}
+
+// text prints a pointer to d: the text that it was given, or, because most
+// plans are never printed, what can be made of it only now.
+func (d *Data) text() string {
+	switch {
+	case d.Text != "":
+		return d.Text
+	case d.Align == 1:
+		return strconv.Quote(string(d.Bytes[:len(d.Bytes)-1]))
+	}
+	list := make([]string, len(d.Relocs))
+	for i, r := range d.Relocs {
+		list[i] = r.To.text()
+	}
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 // space is zeroed memory that the kernel writes to.

@@ -3,7 +3,6 @@ package nsinit
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 )
 
@@ -15,8 +14,12 @@ type Outcome struct {
 	Reports []Report // marks, and last the failure if there was one
 }
 
-// emulateSteps bounds a plan that never ends.
-const emulateSteps = 1 << 20
+// A plan that does not end is cut short after so many system calls, or after
+// so many steps without one.
+const (
+	emulateCalls = 1 << 20
+	emulateIdle  = 1 << 14
+)
 
 // Emulate runs a plan with kernel in place of the system calls: it gets what
 // the image would pass, and its result is what the image would see. A result
@@ -30,16 +33,17 @@ func Emulate(p *Plan, kernel func(step int, name string, args []uint64, mem Memo
 	}
 	e := &emulator{program: prog, kernel: kernel, mem: make(Memory, prog.size)}
 	prog.fill(e.mem)
-	for range emulateSteps {
-		if e.at >= len(p.Steps) {
-			return e.out, errors.New("emulate plan: a step that should have left returned")
-		}
+	for e.calls < emulateCalls && e.idle < emulateIdle {
+		e.idle++
 		e.out.Step = e.at
 		if e.step(e.at); e.out.Name != "" {
 			return e.out, nil
 		}
+		if e.at == len(p.Steps) {
+			return e.out, fmt.Errorf("emulate plan: step %d returned", e.at)
+		}
 	}
-	return e.out, fmt.Errorf("emulate plan: no end after %d steps", emulateSteps)
+	return e.out, fmt.Errorf("emulate plan: no end after %d calls and %d steps", e.calls, e.idle)
 }
 
 // Memory is the data segment of an emulated image.
@@ -71,6 +75,8 @@ type emulator struct {
 	kernel func(int, string, []uint64, Memory) int64
 	mem    Memory
 	at     int // the next step
+	calls  int
+	idle   int // steps since the last call
 	out    Outcome
 }
 
@@ -104,6 +110,7 @@ func (e *emulator) call(i int, op Call, o operands, to []target) {
 	for k, a := range op.Args {
 		values[k] = e.value(o.arg(a))
 	}
+	e.calls, e.idle = e.calls+1, 0
 	result := e.kernel(i, op.Name, values, e.mem)
 	exits := op.Name == "exit" || op.Name == "exit_group"
 	if exits || leaves(op.Name) && result == 0 {
@@ -135,7 +142,7 @@ func (e *emulator) fail(i int, value int32) {
 }
 
 func (e *emulator) report(i int, value int32) {
-	e.out.Reports = append(e.out.Reports, Report{Step: uint32(i), Value: value})
+	e.out.Reports = append(e.out.Reports, Report{Step: uint32(e.plan.First + i), Value: value})
 }
 
 func (e *emulator) value(o operand) uint64 {
@@ -170,6 +177,8 @@ func (fn Fn) of(a, b uint32) uint32 {
 	switch fn {
 	case Add:
 		return a + b
+	case Sub:
+		return a - b
 	case And:
 		return a & b
 	case Or:

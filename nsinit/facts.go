@@ -4,9 +4,12 @@ package nsinit
 // gathered by minirun before the clone and is plain data, so that a plan can
 // be compiled, printed and tested on any machine and without privileges.
 type Facts struct {
-	Arch string // GOARCH of the machine
-	ID   string // of the container
-	Root string // absolute path of the root file system
+	Arch   string // GOARCH of the machine
+	ID     string // of the container
+	Root   string // absolute path of the root file system
+	Bundle string // absolute path of the bundle
+	// RootMount is the mount point of the mount that Root lies in.
+	RootMount string
 
 	IgnoredSignals []int    // signals that the caller ignores, and an execve would pass on
 	Stdio          [3]Stdio // what descriptors 0, 1 and 2 are
@@ -17,6 +20,8 @@ type Facts struct {
 
 	Mounts  []MountFacts  // one for each entry of mounts
 	Cgroups []CgroupMount // what a mount of type cgroup shows; one entry named "" is a pure v2 host
+
+	Init *Init // the built-in init that the caller asks for; nil without
 
 	Wait         bool // create: stop before the execve until start is called
 	Console      bool // process.terminal: pass the master over RoleConsole

@@ -92,7 +92,10 @@ func checkExec(fd int) error {
 }
 
 // fill writes the image. Its strings may be secrets of the container's
-// environment: only the owner may read it.
+// environment: only the owner may read it. An init is executed by the
+// container's user, who must be able to read it too, or the kernel makes
+// /proc/1 root's (would_dump, fs/exec.c), and a program that logs to
+// /proc/1/fd/1 fails.
 func (im *Image) fill(fd int) error {
 	for off := 0; off < len(im.ELF); {
 		n, err := unix.Write(fd, im.ELF[off:])
@@ -100,6 +103,9 @@ func (im *Image) fill(fd int) error {
 			return err
 		}
 		off += max(n, 0)
+	}
+	if im.Open {
+		return unix.Fchmod(fd, 0o555)
 	}
 	return unix.Fchmod(fd, 0o500)
 }

@@ -1,8 +1,10 @@
 package nsinit
 
 import (
+	"encoding/binary"
 	"fmt"
-	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lint checks the order of a plan: what must come before what, whatever the
@@ -11,7 +13,7 @@ import (
 func Lint(p *Plan) error {
 	l := linter{plan: p, first: map[string]int{}, last: map[string]int{}}
 	l.index()
-	for _, check := range []func() error{l.order, l.clean, l.ends, l.execs, l.descriptors} {
+	for _, check := range []func() error{l.order, l.clean, l.ends, l.execs, l.filters, l.descriptors} {
 		if err := check(); err != nil {
 			return fmt.Errorf("plan: bug: %w", err)
 		}
@@ -51,6 +53,7 @@ func kindOf(c Call) string {
 func (l *linter) order() error {
 	for _, pair := range [][2]string{
 		{"close_range", "setns"},          // nothing inherited is open where others live
+		{"PR_SET_DUMPABLE", "setns"},      // nobody who lives there may look into the stage
 		{"rt_sigprocmask", "pivot_root"},  // no signal of the caller's mask in the container
 		{"setsid", "pivot_root"},          //
 		{"move_mount", "setresuid"},       // mounting needs CAP_SYS_ADMIN
@@ -86,10 +89,15 @@ func (l *linter) clean() error {
 	return nil
 }
 
-// ends demands that the last step is the program's execve.
+// ends demands that the last step is the program's execve, or execveat of
+// the built-in init.
 func (l *linter) ends() error {
-	if n := len(l.plan.Steps); n == 0 || l.first["execve"] < 0 || l.last["execve"] != n-1 {
-		return fmt.Errorf("the last of %d steps is not execve", n)
+	last := "execve"
+	if l.plan.Init != nil {
+		last = "execveat"
+	}
+	if at, have := l.last[last]; !have || at != len(l.plan.Steps)-1 {
+		return fmt.Errorf("the last of %d steps is not %s", len(l.plan.Steps), last)
 	}
 	return nil
 }
@@ -102,30 +110,60 @@ func (l *linter) execs() error {
 		return nil
 	}
 	for i, s := range l.plan.Steps[at+1:] {
-		if c, ok := s.Op.(Call); ok && c.Name != "execve" {
+		if c, ok := s.Op.(Call); ok && c.Name != "execve" && c.Name != "execveat" {
 			return fmt.Errorf("step %d, %s, comes after seccomp", at+i+2, c.Name)
 		}
 	}
 	return nil
 }
 
+// filters demands that the kernel takes the filter: from a process that gains
+// nothing by an execve, or that has CAP_SYS_ADMIN still.
+func (l *linter) filters() error {
+	at, have := l.first["seccomp"]
+	if _, nnp := l.first["PR_SET_NO_NEW_PRIVS"]; !have || nnp {
+		return nil
+	}
+	if set, have := l.last["capset"]; have {
+		c := l.plan.Steps[set].Op.(Call)
+		if data, ok := c.Args[1].(Ptr); ok && binary.LittleEndian.Uint32(data.Data.Bytes)&(1<<unix.CAP_SYS_ADMIN) != 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("step %d, seccomp, comes without PR_SET_NO_NEW_PRIVS and without CAP_SYS_ADMIN", at+1)
+}
+
 // descriptors demands that whatever opens a descriptor makes it close-on-exec.
 func (l *linter) descriptors() error {
-	flag := map[string]int{"openat": 2, "open_tree": 2, "fsopen": 1, "fsmount": 1, "fspick": 2, "accept4": 3, "socket": 1}
 	for i, s := range l.plan.Steps {
-		c, ok := s.Op.(Call)
-		if !ok {
-			continue
-		}
-		if arg, opens := flag[c.Name]; opens && (arg >= len(c.Args) || !closesOnExec(c.Args[arg])) {
+		if c, ok := s.Op.(Call); ok && !closesOnExec(c) {
 			return fmt.Errorf("step %d, %s: no close-on-exec", i+1, c.Name)
 		}
 	}
 	return nil
 }
 
-func closesOnExec(a Arg) bool {
-	flags, ok := a.(Const)
-	const cloexec, fsCloexec = 0x80000, 1 // O_, SOCK_, OPEN_TREE_CLOEXEC; FSOPEN_, FSMOUNT_, FSPICK_CLOEXEC
-	return ok && (flags.V&cloexec != 0 || slices.Contains([]uint64{fsCloexec, fsCloexec | 8}, flags.V&9))
+func closesOnExec(c Call) bool {
+	const cloexec = unix.O_CLOEXEC // SOCK_CLOEXEC and OPEN_TREE_CLOEXEC too
+	switch c.Name {
+	case "openat", "open_tree":
+		return hasFlag(c, 2, cloexec)
+	case "accept4":
+		return hasFlag(c, 3, cloexec)
+	case "socket":
+		return hasFlag(c, 1, cloexec)
+	case "fsopen", "fsmount":
+		return hasFlag(c, 1, unix.FSOPEN_CLOEXEC)
+	case "fspick":
+		return hasFlag(c, 2, unix.FSPICK_CLOEXEC)
+	case "openat2":
+		how, ok := c.Args[2].(Ptr)
+		return ok && binary.LittleEndian.Uint64(how.Data.Bytes)&cloexec != 0
+	}
+	return true
+}
+
+func hasFlag(c Call, arg int, flag uint64) bool {
+	v, ok := c.Args[arg].(Const)
+	return ok && v.V&flag != 0
 }

@@ -10,16 +10,24 @@ import (
 
 // The mount API by descriptors (fsopen(2), fsconfig(2), mount_setattr(2)), as steps.
 
+var (
+	setString      Arg = Const{V: unix.FSCONFIG_SET_STRING, Text: "FSCONFIG_SET_STRING"}
+	setFlag        Arg = Const{V: unix.FSCONFIG_SET_FLAG, Text: "FSCONFIG_SET_FLAG"}
+	cmdCreate      Arg = Const{V: unix.FSCONFIG_CMD_CREATE, Text: "FSCONFIG_CMD_CREATE"}
+	fsopenCloexec  Arg = Const{V: unix.FSOPEN_CLOEXEC, Text: "FSOPEN_CLOEXEC"}
+	fsmountCloexec Arg = Const{V: unix.FSMOUNT_CLOEXEC, Text: "FSMOUNT_CLOEXEC"}
+)
+
 // configure sets one string option of a filesystem context.
 func (b *builder) configure(why string, fs *Cell, key, value string) {
 	b.call(why, "fsconfig", Val{fs},
-		sym(unix.FSCONFIG_SET_STRING, "FSCONFIG_SET_STRING"), str(key), str(value), num(0))
+		setString, str(key), str(value), num(0))
 }
 
 // configureFlag sets an option without a value.
 func (b *builder) configureFlag(why string, fs *Cell, key string) {
 	b.call(why, "fsconfig", Val{fs},
-		sym(unix.FSCONFIG_SET_FLAG, "FSCONFIG_SET_FLAG"), str(key), null, num(0))
+		setFlag, str(key), null, num(0))
 }
 
 // configureAll sets a filesystem's own options.
@@ -35,7 +43,7 @@ func (b *builder) configureAll(why string, fs *Cell, data []bundles.KV) {
 
 // create makes the superblock of a filesystem context.
 func (b *builder) create(why string, fs *Cell) {
-	b.call(why, "fsconfig", Val{fs}, sym(unix.FSCONFIG_CMD_CREATE, "FSCONFIG_CMD_CREATE"), null, null, num(0))
+	b.call(why, "fsconfig", Val{fs}, cmdCreate, null, null, num(0))
 }
 
 // setattr changes attributes of the mount at a descriptor, or of the tree below it.
@@ -52,7 +60,7 @@ func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursiv
 		fields = append(fields, "attr_clr="+clearText(attr.Clear))
 	}
 	data := words("{"+strings.Join(fields, ", ")+"}", attr.Set, attr.Clear, 0, 0)
-	b.call(why, "mount_setattr", Val{fd}, str(""), sym(flags, text), b.shared(data), num(len(data.Bytes)))
+	b.call(why, "mount_setattr", Val{fd}, empty, sym(flags, text), b.shared(data), num(len(data.Bytes)))
 }
 
 // rdonly makes a mount read-only.

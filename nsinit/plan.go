@@ -20,6 +20,12 @@ type Plan struct {
 	// Staged is set when the image is started in the host's namespaces and
 	// clones the final process itself; the Mark "stage" carries its pid.
 	Staged bool
+	// Init is the built-in init, a plan of its own that this one ends in
+	// (RoleInit); nil without --init.
+	Init *Plan
+	// First is the number of the first step in reports. An Init counts on
+	// from the plan that ends in it.
+	First int
 }
 
 // Inherit is one descriptor that minirun passes to the image.
@@ -42,8 +48,13 @@ const (
 	RoleConsole   Role = "console"   // socket that takes the terminal's master
 	RoleCreating  Role = "creating"  // memfd: the state for createContainer hooks
 	RoleCreated   Role = "created"   // memfd: the state for startContainer hooks
+	RoleOutput    Role = "output"    // memfd: what hooks inside the container print
 	RoleNamespace Role = "namespace" // Path is joined by setns
 	RoleMount     Role = "mount"     // detached mount that minirun made for mounts[N]
+	RoleJoin      Role = "join"      // exec: pidfd of the init whose container is joined
+	RoleCgroup    Role = "cgroup"    // exec: the container's cgroup, for CLONE_INTO_CGROUP
+	RoleRoot      Role = "root"      // exec: root directory of a container without a mount namespace
+	RoleInit      Role = "init"      // image of Plan.Init
 )
 
 // A Step is one operation, what it is called when another step jumps to it,
@@ -116,6 +127,7 @@ const (
 	Or  Fn = "|"
 	Shl Fn = "<<"
 	Shr Fn = ">>" // logical
+	Sub Fn = "-"
 )
 
 // Fail reports its own step with Errno and exits. Message, when set, is what
@@ -183,7 +195,7 @@ type Data struct {
 	Size   int // total size when larger than len(Bytes)
 	Align  int // 1, 2, 4, 8 or 16; zero is 8
 	Relocs []Reloc
-	Text   string // how plan prints a pointer to it
+	Text   string // how plan prints a pointer to it; empty for a string or an array of strings
 }
 
 // Reloc patches the 64-bit address of To at offset Off.
@@ -202,6 +214,46 @@ type Cell struct {
 
 // Report is what the image writes on Plan.Report: native endian, 8 bytes.
 type Report struct {
-	Step  uint32 // index into Plan.Steps
+	Step  uint32 // Plan.First + index into Plan.Steps
 	Value int32  // a negative errno when the step failed, else the value of a Mark
+}
+
+// At is the step that a Report names, of the plan or of its Init.
+func (p *Plan) At(n int) (s Step, ok bool) {
+	switch n -= p.First; {
+	case n < 0:
+		return Step{}, false
+	case n < len(p.Steps):
+		return p.Steps[n], true
+	case p.Init != nil:
+		return p.Init.At(n + p.First)
+	}
+	return Step{}, false
+}
+
+// Len is the number of steps, those of the Init included.
+func (p *Plan) Len() int {
+	if p.Init == nil {
+		return len(p.Steps)
+	}
+	return len(p.Steps) + p.Init.Len()
+}
+
+// FailAt makes the call at a step fail with errno, as if the kernel had said
+// so: the plan goes where its On sends that errno, or ends with a report. It is
+// for tests; other operations than calls stay as they are.
+func (p *Plan) FailAt(step int, errno syscall.Errno) {
+	c, ok := p.Steps[step].Op.(Call)
+	if !ok {
+		return
+	}
+	for _, on := range c.On {
+		if on.Errno == errno {
+			// The result, if anyone wants it, is the error, which -1 is as well as any.
+			p.Steps[step].Op = Call{Name: "close", Args: []Arg{Const{V: ^uint64(0)}}, Result: c.Result,
+				On: []On{{Errno: syscall.EBADF, To: on.To}}}
+			return
+		}
+	}
+	p.Steps[step].Op = Fail{Errno: errno}
 }

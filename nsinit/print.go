@@ -15,6 +15,15 @@ import (
 // notation, each group under the reason that it is there. Numbers count from 1.
 func (p *Plan) Print(out io.Writer) error {
 	w := bufio.NewWriter(out)
+	p.print(w)
+	if p.Init != nil {
+		fmt.Fprintf(w, "\n# the built-in init, PID 1 from here on\n")
+		p.Init.print(w)
+	}
+	return w.Flush()
+}
+
+func (p *Plan) print(w io.Writer) {
 	at := p.labels()
 	why := ""
 	for i, s := range p.Steps {
@@ -22,9 +31,8 @@ func (p *Plan) Print(out io.Writer) error {
 			fmt.Fprintf(w, "# %s\n", s.Why)
 			why = s.Why
 		}
-		fmt.Fprintf(w, "%4d  %s\n", i+1, opText(s.Op, at))
+		fmt.Fprintf(w, "%4d  %s\n", p.First+i+1, opText(s.Op, at))
 	}
-	return w.Flush()
 }
 
 // labels maps each label to the number of its step, counted from 1.
@@ -32,7 +40,7 @@ func (p *Plan) labels() map[string]int {
 	at := make(map[string]int)
 	for i, s := range p.Steps {
 		if s.Label != "" {
-			at[s.Label] = i + 1
+			at[s.Label] = p.First + i + 1
 		}
 	}
 	return at
@@ -121,9 +129,9 @@ func argText(a Arg) string {
 		return a.Cell.Name
 	case Ptr:
 		if a.Off != 0 {
-			return fmt.Sprintf("%s+%d", a.Data.Text, a.Off)
+			return fmt.Sprintf("%s+%d", a.Data.text(), a.Off)
 		}
-		return a.Data.Text
+		return a.Data.text()
 	}
 	return "?"
 }
@@ -132,19 +140,26 @@ func argText(a Arg) string {
 // on, success, text, why. Other operations than calls have text alone.
 func (p *Plan) JSON() []byte {
 	var a fastjson.Arena
-	at := p.labels()
 	list := a.NewArray()
+	p.stepsJSON(&a, list)
+	if p.Init != nil {
+		p.Init.stepsJSON(&a, list)
+	}
+	return append(list.MarshalTo(nil), '\n')
+}
+
+func (p *Plan) stepsJSON(a *fastjson.Arena, list *fastjson.Value) {
+	at := p.labels()
 	for i, s := range p.Steps {
 		o := a.NewObject()
-		o.Set("step", a.NewNumberInt(i+1))
+		o.Set("step", a.NewNumberInt(p.First+i+1))
 		if c, ok := s.Op.(Call); ok {
-			callJSON(&a, o, c, at)
+			callJSON(a, o, c, at)
 		}
 		o.Set("text", a.NewString(printable(opText(s.Op, at))))
 		o.Set("why", a.NewString(printable(s.Why)))
-		list.SetArrayItem(i, o)
+		list.SetArrayItem(p.First+i, o)
 	}
-	return append(list.MarshalTo(nil), '\n')
 }
 
 // printable replaces control characters, which fastjson writes as Go escapes

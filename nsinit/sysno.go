@@ -134,6 +134,7 @@ var syscallNumbers = [...]struct {
 	{"setgid", 106, 144},
 	{"setgroups", 116, 159},
 	{"sethostname", 170, 161},
+	{"setitimer", 38, 103},
 	{"setns", 308, 268},
 	{"setpgid", 109, 154},
 	{"setpriority", 141, 140},

@@ -8,15 +8,20 @@ import (
 	"golang.org/x/arch/arm64/arm64asm"
 )
 
-// stepARM64 works on the disassembler's text, whose operands are easier to
-// read than its types.
+func decodeARM64(b []byte) (string, int, error) {
+	in, err := arm64asm.Decode(b)
+	return strings.ToLower(in.String()), 4, err
+}
+
+// stepARM64 executes an instruction in the model of a processor. It works on
+// the disassembler's text, whose operands are easier to read than its types.
 func stepARM64(p *processor, code []byte) (int, error) {
 	in, err := arm64asm.Decode(code)
 	if err != nil {
 		return 0, err
 	}
 	op, rest, _ := strings.Cut(strings.ToLower(arm64asm.GNUSyntax(in)), " ")
-	args := strings.Split(rest, ", ")
+	args := strings.Split(strings.ReplaceAll(rest, " ", ""), ",")
 	v := make([]uint64, len(args))
 	for i, a := range args {
 		v[i] = p.valueARM64(a)
@@ -25,10 +30,6 @@ func stepARM64(p *processor, code []byte) (int, error) {
 	switch op {
 	case "mov":
 		p.setARM64(args[0], v[1])
-	case "movz":
-		p.setARM64(args[0], v[1]<<shiftARM64(args))
-	case "movn":
-		p.setARM64(args[0], ^(v[1] << shiftARM64(args)))
 	case "movk":
 		s := shiftARM64(args)
 		p.setARM64(args[0], v[0]&^(0xffff<<s)|v[1]<<s)
@@ -62,11 +63,7 @@ func stepARM64(p *processor, code []byte) (int, error) {
 			"b": true, "b.eq": p.equal, "b.ne": !p.equal, "b.lt": p.less, "b.ge": !p.less, "b.cs": p.carry,
 		}
 		if taken[op] {
-			d, err := strconv.ParseInt(strings.TrimPrefix(args[0], ".+"), 0, 64)
-			if err != nil {
-				return 0, err
-			}
-			p.pc += uint64(d) - 4
+			p.pc += p.valueARM64(strings.TrimPrefix(args[0], ".+")) - 4
 		}
 	case "svc":
 		p.kernel()
@@ -82,7 +79,7 @@ func shiftARM64(args []string) uint64 {
 	if len(args) < 3 {
 		return 0
 	}
-	n, _ := strconv.ParseUint(strings.TrimPrefix(args[2], "lsl #"), 0, 8)
+	n, _ := strconv.ParseUint(strings.TrimPrefix(args[2], "lsl#"), 0, 8)
 	return n
 }
 

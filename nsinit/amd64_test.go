@@ -6,6 +6,12 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
+func decodeAMD64(b []byte) (string, int, error) {
+	in, err := x86asm.Decode(b, 64)
+	return x86asm.IntelSyntax(in, 0, nil), in.Len, err
+}
+
+// stepAMD64 executes an instruction in the model of a processor.
 func stepAMD64(p *processor, code []byte) (int, error) {
 	in, err := x86asm.Decode(code, 64)
 	if err != nil {

@@ -1,0 +1,87 @@
+package nsinit
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// seccomp loads linux.seccomp as the last step before the execve, so that a
+// profile has to allow nothing but what the program itself does, and execve.
+//
+// The kernel takes a filter from a process with no_new_privs or CAP_SYS_ADMIN
+// (seccomp_prepare_filter, kernel/seccomp.c). Where config.json does not want
+// the first, the process keeps the second up to here, above the capabilities
+// that it is to have (filterCaps). The execve ends that: it computes the
+// program's sets from the inheritable, bounding and ambient ones, which do not
+// have it, and from the file's; the permitted set before counts for nothing
+// (cap_bprm_creds_from_file, security/commoncap.c).
+func (b *builder) seccomp() {
+	s := b.profile()
+	if s == nil {
+		return
+	}
+	program, err := compileSeccomp(s, b.facts.Arch)
+	if err != nil {
+		b.fail("%w", err)
+		return
+	}
+	// struct sock_fprog: the number of instructions, and their address.
+	prog := &Data{Bytes: make([]byte, 16), Text: fmt.Sprintf("{%s, %d rules}", s.DefaultAction, len(s.Syscalls))}
+	binary.LittleEndian.PutUint16(prog.Bytes, uint16(len(program)/8))
+	prog.Relocs = []Reloc{{Off: 8, To: &Data{Bytes: program}}}
+	flags, text := filterFlags(s.Flags)
+	b.call("linux.seccomp", "seccomp", sym(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"),
+		sym(flags, text), Ptr{Data: prog})
+}
+
+// profile is linux.seccomp; nil without. For exec it is the container's.
+func (b *builder) profile() *specs.LinuxSeccomp { return b.spec.Linux.Seccomp }
+
+// filterCaps adds to the process's capabilities what loading a filter takes.
+func (b *builder) filterCaps(s capSets) capSets {
+	if b.profile() == nil || b.spec.Process.NoNewPrivileges {
+		return s
+	}
+	const admin = 1 << unix.CAP_SYS_ADMIN
+	if b.facts.Permitted&admin == 0 {
+		b.fail("linux.seccomp: it takes CAP_SYS_ADMIN, which minirun does not have, or process.noNewPrivileges: %w", unix.EACCES)
+	}
+	s.permitted |= admin
+	s.effective |= admin
+	return s
+}
+
+// filterFlags are SECCOMP_FILTER_FLAG_*. Without linux.seccomp.flags it is
+// SPEC_ALLOW alone, as in runc; an empty list is none. WAIT_KILLABLE_RECV is
+// for a listener's filter, and the kernel refuses it on another.
+func filterFlags(flags []specs.LinuxSeccompFlag) (uint64, string) {
+	if flags == nil {
+		flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagSpecAllow}
+	}
+	var bits uint64
+	var names []string
+	for _, f := range flags {
+		bit := filterFlag(f)
+		if bit != 0 && bits&bit == 0 {
+			names = append(names, string(f))
+		}
+		bits |= bit
+	}
+	return bits, strings.Join(names, "|")
+}
+
+func filterFlag(f specs.LinuxSeccompFlag) uint64 {
+	switch f {
+	case "SECCOMP_FILTER_FLAG_TSYNC":
+		return unix.SECCOMP_FILTER_FLAG_TSYNC
+	case specs.LinuxSeccompFlagLog:
+		return unix.SECCOMP_FILTER_FLAG_LOG
+	case specs.LinuxSeccompFlagSpecAllow:
+		return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW
+	}
+	return 0
+}
