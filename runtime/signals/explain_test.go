@@ -91,6 +91,7 @@ func TestTaskTellsHowItDies(t *testing.T) {
 	zombie := Thread{Status: Status{State: 'Z'}, Exiting: true}
 	alive, exiting := Thread{Status: Status{State: 'S'}}, Thread{Status: Status{State: 'S'}, Exiting: true}
 	killed := Thread{Status: Status{State: 'D', Pending: SetOf(9)}}
+	dumping := Thread{Status: Status{State: 'D', Dumping: true}}
 	for _, c := range []struct {
 		name            string
 		threads         []Thread
@@ -101,9 +102,10 @@ func TestTaskTellsHowItDies(t *testing.T) {
 		{"a zombie", []Thread{zombie}, true, false},
 		{"in zap_pid_ns_processes", []Thread{exiting}, true, true},
 		{"another thread in zap_pid_ns_processes", []Thread{zombie, exiting}, true, true},
+		{"dumping core", []Thread{dumping}, true, false},
 		{"killed, and in uninterruptible sleep", []Thread{killed}, true, false},
 	} {
-		task := Task{Status: Status{NSpid: []int{5, 1}, State: c.threads[0].State}, Threads: c.threads}
+		task := Task{Status: Status{NSpid: []int{5, 1}, State: c.threads[0].State, Dumping: c.threads[0].Dumping}, Threads: c.threads}
 		if task.Dying() != c.dying || task.Draining() != c.draining {
 			t.Errorf("%s: dying %v, draining %v", c.name, task.Dying(), task.Draining())
 		}
