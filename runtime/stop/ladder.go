@@ -29,6 +29,7 @@ type Plan struct {
 	Grace  time.Duration // between Signal and SIGKILL, or Never
 	Limit  time.Duration // from SIGKILL on, or from when the init began to die, to giving up
 	Fast   bool          // no grace when the init will do nothing about Signal
+	Blank  bool          // no program runs yet that could be asked: SIGKILL at once
 }
 
 // A View is what the driver sees of a container at one moment.
@@ -123,7 +124,7 @@ func (l *Ladder) start(e Event) []Do {
 		return l.finish(e)
 	case e.View.Dying:
 		return l.drain(e)
-	case l.Plan.Signal == sigkill:
+	case l.Plan.Signal == sigkill || l.Plan.Blank:
 		return l.kill(e)
 	case l.Plan.Fast && l.Plan.Grace != Never && e.View.Verdict.Useless():
 		return l.kill(e)

@@ -148,7 +148,8 @@ func walk(l Ladder, at time.Duration, depth int, visit func(*Ladder, Event, []Do
 }
 
 func TestLadderKeepsItsPromises(t *testing.T) {
-	for _, plan := range []Plan{term, {Signal: 15, Grace: Never, Limit: limit}, {Signal: 15, Grace: grace, Limit: limit, Fast: true}, {Signal: 9, Limit: 0}} {
+	for _, plan := range []Plan{term, {Signal: 15, Grace: Never, Limit: limit}, {Signal: 15, Grace: grace, Limit: limit, Fast: true},
+		{Signal: 15, Grace: Never, Fast: true}, {Signal: 9, Limit: 0}} {
 		walk(Ladder{Plan: plan}, 0, 4, func(l *Ladder, e Event, do []Do) time.Duration {
 			kills, next := 0, e.At
 			for i, d := range do {
@@ -182,8 +183,11 @@ func TestLadderKeepsItsPromises(t *testing.T) {
 
 // TestLadderEndsInTime lets nothing happen but the ladder's own timeouts.
 func TestLadderEndsInTime(t *testing.T) {
-	for _, v := range []View{alive, dying, leftovers, with(alive, frozen)} {
+	for i, v := range []View{alive, dying, leftovers, with(alive, frozen), alive} {
 		l := &Ladder{Plan: term}
+		if i == 4 {
+			l.Plan.Limit = patience / 2
+		}
 		e := at(0, v)
 		for steps := 0; !l.Done(); steps++ {
 			do := l.Next(e)
@@ -195,7 +199,7 @@ func TestLadderEndsInTime(t *testing.T) {
 			}
 			e = timeout(e.At+do[len(do)-1].For, v)
 		}
-		if l.Rung() != GaveUp || e.At > grace+patience+limit {
+		if l.Rung() != GaveUp || e.At > grace+patience/4+l.Plan.Limit {
 			t.Errorf("%+v: %s after %s", v, l.Rung(), e.At)
 		}
 	}

@@ -56,6 +56,8 @@ func (l *Ladder) whyKilled() string {
 		return asked.View.Verdict.Reason
 	case wasAsked:
 		return "still there after " + (killed.At - asked.At).Round(time.Millisecond).String()
+	case l.Plan.Blank:
+		return "no program runs that could be asked"
 	case l.Plan.Signal != sigkill:
 		return killed.View.Verdict.Reason + "; there is nothing to wait for"
 	}
