@@ -29,9 +29,36 @@ type layout struct {
 	initialised, size uint64
 }
 
+// A block is a Data, or a string.
 type block struct {
-	data *Data
+	data *Data // nil: a string
+	text string
 	addr uint64
+}
+
+func (b *block) size() int {
+	if b.data == nil {
+		return len(b.text) + 1
+	}
+	return b.data.size()
+}
+
+func (b *block) align() uint64 {
+	switch {
+	case b.data == nil:
+		return 1
+	case b.data.Align == 0:
+		return 8
+	}
+	return uint64(b.data.Align)
+}
+
+// isZero tells whether a block needs no room in the file.
+func (b *block) isZero() bool {
+	if b.data == nil {
+		return b.text == ""
+	}
+	return b.data.isZero()
 }
 
 // A ref is the index of a block, or, complemented, of a cell of its own.
@@ -82,6 +109,18 @@ func (l *layout) home(c *Cell) (r ref, size int, err error) {
 	return r, 4, nil
 }
 
+// text returns the ref of a string, one for equal strings that follow each
+// other closely: a path is opened, and opened again when it has been made.
+func (l *layout) text(s string) ref {
+	for i := len(l.blocks) - 1; i >= max(0, len(l.blocks)-8); i-- {
+		if b := &l.blocks[i]; b.data == nil && b.text == s {
+			return ref(i)
+		}
+	}
+	l.blocks = append(l.blocks, block{text: s})
+	return ref(len(l.blocks) - 1)
+}
+
 func (d *Data) size() int { return max(d.Size, len(d.Bytes)) }
 
 func (d *Data) check() error {
@@ -105,6 +144,9 @@ func (d *Data) check() error {
 func (l *layout) place() error {
 	for i := 0; i < len(l.blocks); i++ { // l.blocks grows meanwhile
 		d := l.blocks[i].data
+		if d == nil {
+			continue
+		}
 		for _, r := range d.Relocs {
 			if _, err := l.block(r.To); err != nil {
 				return fmt.Errorf("relocation at %d of data %q: %w", r.Off, d.Text, err)
@@ -127,20 +169,15 @@ func (l *layout) place() error {
 func (l *layout) placeBlocks(end uint64, zero bool) uint64 {
 	for i := range l.blocks {
 		b := &l.blocks[i]
-		if b.data.isZero() != zero {
+		if b.isZero() != zero {
 			continue
 		}
-		align := uint64(b.data.Align)
-		if align == 0 {
-			align = 8
-		}
-		b.addr = alignUp(end, align)
-		end = b.addr + uint64(b.data.size())
+		b.addr = alignUp(end, b.align())
+		end = b.addr + uint64(b.size())
 	}
 	return end
 }
 
-// isZero tells whether a block needs no room in the file.
 func (d *Data) isZero() bool {
 	for _, c := range d.Bytes {
 		if c != 0 {
@@ -152,11 +189,16 @@ func (d *Data) isZero() bool {
 
 // fill copies the blocks with content to where they are from imageBase on.
 func (l *layout) fill(mem []byte) {
-	for _, b := range l.blocks {
-		if b.data.isZero() {
+	for i := range l.blocks {
+		b := &l.blocks[i]
+		if b.isZero() {
 			continue
 		}
 		at := mem[b.addr-imageBase:]
+		if b.data == nil {
+			copy(at, b.text)
+			continue
+		}
 		copy(at, b.data.Bytes)
 		for _, r := range b.data.Relocs {
 			binary.LittleEndian.PutUint64(at[r.Off:], l.addr(l.index[r.To]))

@@ -158,7 +158,8 @@ func (l *linker) test(i int, op If) error {
 	default:
 		return fmt.Errorf("comparison %q is unknown", op.Cmp)
 	}
-	if _, ok := op.Value.(Ptr); ok {
+	switch op.Value.(type) {
+	case Ptr, Str:
 		return errors.New("comparison with an address")
 	}
 	return first(l.cell(op.Cell), l.arg(op.Value), l.jump(i, op.To, false))
@@ -216,8 +217,11 @@ func (l *linker) arg(a Arg) error {
 		return l.cell(a.Cell)
 	case Ptr:
 		return l.pointer(a)
+	case Str:
+		l.refs = append(l.refs, l.text(string(a)))
+		return nil
 	}
-	return fmt.Errorf("operand is %T, not Const, Val or Ptr", a)
+	return fmt.Errorf("operand is %T, not Const, Val, Ptr or Str", a)
 }
 
 func (l *linker) pointer(p Ptr) error {

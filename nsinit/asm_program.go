@@ -49,6 +49,8 @@ func (o *operands) arg(a Arg) operand {
 		return o.cell(a.Cell)
 	case Ptr:
 		return number(o.addr() + uint64(a.Off))
+	case Str:
+		return number(o.addr())
 	}
 	return number(a.(Const).V)
 }

@@ -65,7 +65,7 @@ func (b *builder) sendMaster(master *Cell) {
 	binary.LittleEndian.PutUint32(cmsg.Bytes[12:], unix.SCM_RIGHTS)
 	b.do("into the message", Set{Cell: &Cell{Name: "cmsg_data", Data: cmsg, Off: cmsgHeader}, A: Val{master}})
 
-	name := str("/dev/ptmx").(Ptr).Data
+	name := cString("/dev/ptmx")
 	iov := words("", 0, uint64(len(name.Bytes)-1))
 	iov.Relocs = []Reloc{{Off: 0, To: name}}
 	msg := words(`{msg_iov=[{"/dev/ptmx"}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[master]}]}`,

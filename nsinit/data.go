@@ -25,16 +25,20 @@ func octal(v uint32) Arg { return Const{V: uint64(v), Text: "0" + strconv.Format
 var (
 	null    Arg = Const{Text: "NULL"}
 	atFDCWD Arg = Const{V: ^uint64(99), Text: "AT_FDCWD"} // -100
-	empty   Arg = Ptr{Data: &Data{Bytes: []byte{0}, Align: 1}}
+	empty   Arg = Str("")
 	zero    Arg = Const{}
 )
 
 // str is a NUL-terminated string.
 func str(s string) Arg {
-	b := make([]byte, len(s)+1)
-	copy(b, s)
-	return Ptr{Data: &Data{Bytes: b, Align: 1}} // its text is the string
+	if s == "" {
+		return empty
+	}
+	return Str(s)
 }
+
+// cString is a NUL-terminated string that other data point to.
+func cString(s string) *Data { return &Data{Bytes: append([]byte(s), 0), Align: 1} }
 
 // words is a structure of 64-bit fields, in the byte order of both architectures.
 func words(text string, fields ...uint64) *Data {
@@ -58,7 +62,7 @@ func halves(text string, fields ...uint32) *Data {
 func vector(list []string) Arg {
 	d := &Data{Size: 8 * (len(list) + 1), Relocs: make([]Reloc, len(list))}
 	for i, s := range list {
-		d.Relocs[i] = Reloc{Off: 8 * i, To: str(s).(Ptr).Data}
+		d.Relocs[i] = Reloc{Off: 8 * i, To: cString(s)}
 	}
 	return Ptr{Data: d} // its text is the list of strings
 }

@@ -165,7 +165,7 @@ func (Fail) op() {}
 func (Mark) op() {}
 func (Host) op() {}
 
-// An Arg is a Const, a Val or a Ptr.
+// An Arg is a Const, a Val, a Ptr or a Str.
 type Arg interface{ arg() }
 
 // Const is a number, with the text that a reader expects for it ("AT_FDCWD");
@@ -184,7 +184,11 @@ type Ptr struct {
 	Off  int
 }
 
+// Str is the address of a NUL-terminated copy of a string.
+type Str string
+
 func (Const) arg() {}
+func (Str) arg()   {}
 func (Val) arg()   {}
 func (Ptr) arg()   {}
 

@@ -127,6 +127,8 @@ func argText(a Arg) string {
 		return strconv.FormatInt(int64(a.V), 10)
 	case Val:
 		return a.Cell.Name
+	case Str:
+		return strconv.Quote(string(a))
 	case Ptr:
 		if a.Off != 0 {
 			return fmt.Sprintf("%s+%d", a.Data.text(), a.Off)
