@@ -1,11 +1,9 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"syscall"
-	"time"
 
 	"minirun/bundles"
 	"minirun/cgroups"
@@ -30,18 +28,23 @@ type birth struct {
 	grouped bool // the cgroup was made
 	inGroup bool // the fork placed the init there
 
-	image              int // memfd that the init executes
+	forked             func() // called once the image runs
+	image              int    // memfd that the init executes
 	imageDev, imageIno uint64
 	pid, pidfd         int
 	report, sync       int // our ends of the pipes
-	listen, console    int
+	console            int
 	states             map[nsinit.Role]int // memfds for hooks inside the container
+	output             int                 // memfd of what they print
 	theirs             []int               // descriptors that only the image needs
+	init               *initProc           // exec: the container's init, which is there already
 }
 
 // conceive takes every decision and claims the id. It starts no process.
-func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
-	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, listen: -1, console: -1}
+// Before the claim, the first thing that can be left behind, ready is called.
+func (rt *Runtime) conceive(o CreateOptions, wait bool, ready func()) (*birth, error) {
+	prefault()
+	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, output: -1}
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err
 	}
@@ -51,6 +54,7 @@ func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
 	if err := b.checkPreserved(); err != nil {
 		return nil, err
 	}
+	ready()
 	var err error
 	if b.dir, err = rt.Store.Claim(o.ID); err != nil {
 		return nil, err
@@ -65,6 +69,9 @@ func (b *birth) compile(wait bool) error {
 		return err
 	}
 	spec := b.bundle.Spec
+	for _, w := range bundles.Warnings(spec) {
+		b.rt.warn(w)
+	}
 	host, err := cgroups.Look()
 	if err != nil {
 		return err
@@ -75,12 +82,22 @@ func (b *birth) compile(wait bool) error {
 	if b.facts, err = gatherFacts(b.bundle, host, b.group); err != nil {
 		return err
 	}
+	for _, name := range nsinit.MissingCaps(spec.Process.Capabilities, b.facts) {
+		b.rt.warn("process.capabilities: this host cannot give " + name)
+	}
 	b.facts.ID, b.facts.Wait, b.facts.Console = b.opts.ID, wait, spec.Process.Terminal
+	if b.facts.Init, err = initOf(b.opts.Init, spec.Annotations); err != nil {
+		return err
+	}
 	b.facts.NoPivot, b.facts.NoNewKeyring, b.facts.PreserveFDs = b.opts.NoPivot, b.opts.NoNewKeyring, b.opts.PreserveFDs
 	if b.plan, err = nsinit.Compile(spec, b.facts); err != nil {
 		return err
 	}
-	return nsinit.Lint(b.plan)
+	if err := nsinit.Lint(b.plan); err != nil {
+		return err
+	}
+	inject(b.plan)
+	return nil
 }
 
 func cgroupsPath(b *bundles.Bundle) string {
@@ -92,7 +109,11 @@ func cgroupsPath(b *bundles.Bundle) string {
 
 func (b *birth) checkPreserved() error {
 	for fd := 3; fd < 3+b.opts.PreserveFDs; fd++ {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil {
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC != 0 {
+			err = unix.EBADF // it is minirun's own: the caller's have come through an execve
+		}
+		if err != nil {
 			return fmt.Errorf("--preserve-fds %d: descriptor %d: %w", b.opts.PreserveFDs, fd, err)
 		}
 	}
@@ -107,7 +128,7 @@ func (b *birth) bear() error {
 	if err != nil {
 		return err
 	}
-	if b.image, err = image.Memfd("minirun-init", b.dir.path); err != nil {
+	if b.image, err = image.Memfd("minirun-image", b.dir.path); err != nil {
 		return err
 	}
 	if err := b.statImage(); err != nil {
@@ -183,6 +204,9 @@ func (b *birth) start(files []uintptr, cgroup int) error {
 		b.pid = 0
 		return fmt.Errorf("clone %s: %w", b.opts.ID, err)
 	}
+	if b.forked != nil {
+		b.forked()
+	}
 	for _, fd := range b.theirs {
 		unix.Close(fd)
 	}
@@ -254,161 +278,4 @@ func (b *birth) proceed() error {
 		return fmt.Errorf("release the init: %w", err)
 	}
 	return nil // EPIPE: the image has ended, and its report says why
-}
-
-// serve reads reports until the container is created or its program runs.
-func (b *birth) serve() error {
-	for {
-		r, err := b.next()
-		if err != nil {
-			return err
-		}
-		if r == nil {
-			return b.afterEOF()
-		}
-		switch b.markOf(*r) {
-		case nsinit.MarkHooks:
-			if err := b.runtimeHooks(); err != nil {
-				return err
-			}
-			if err := b.proceed(); err != nil {
-				return err
-			}
-		case nsinit.MarkReady:
-			return nil
-		}
-	}
-}
-
-// afterEOF judges the end of the reports. For run it is the execve; for
-// create the image has been killed, by the OOM killer or by somebody.
-func (b *birth) afterEOF() error {
-	if !b.facts.Wait {
-		return nil
-	}
-	status, err := b.reap()
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("init ended before the container was created: %s", statusText(status))
-}
-
-func (b *birth) awaitMark(name string) error {
-	r, err := b.next()
-	if err != nil {
-		return err
-	}
-	if r == nil || b.markOf(*r) != name {
-		return fmt.Errorf("init ended before its clone")
-	}
-	return b.adopt(int(r.Value))
-}
-
-// adopt goes over from the stage to the final process, which is our child too.
-func (b *birth) adopt(pid int) error {
-	if _, err := b.reap(); err != nil {
-		return err
-	}
-	unix.Close(b.pidfd)
-	b.pid = pid
-	var err error
-	if b.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
-		return fmt.Errorf("pidfd_open %d: %w", pid, err)
-	}
-	return nil
-}
-
-// next is the image's next report: a mark, nil at end-of-file, or the error
-// that ended it.
-func (b *birth) next() (*nsinit.Report, error) {
-	r, err := readReport(b.report)
-	if err != nil || r == nil {
-		return r, err
-	}
-	if r.Value < 0 {
-		return nil, newStepError(b.plan, *r)
-	}
-	if b.markOf(*r) == nsinit.MarkHook {
-		return r, b.hookStatus(*r)
-	}
-	return r, nil
-}
-
-// hookStatus words the failure of a hook inside the container; the report of
-// its step follows.
-func (b *birth) hookStatus(r nsinit.Report) error {
-	f, err := readReport(b.report)
-	if err != nil || f == nil || f.Value >= 0 {
-		return errors.Join(err, fmt.Errorf("hook inside the container: %s", statusText(unix.WaitStatus(r.Value))))
-	}
-	e := newStepError(b.plan, *f)
-	e.Message += ": " + statusText(unix.WaitStatus(r.Value))
-	return e
-}
-
-func (b *birth) markOf(r nsinit.Report) string {
-	if int(r.Step) < len(b.plan.Steps) {
-		if m, ok := b.plan.Steps[r.Step].Op.(nsinit.Mark); ok {
-			return m.Name
-		}
-	}
-	return ""
-}
-
-// undo ends whatever came of a birth that failed and returns why it failed.
-func (b *birth) undo(cause error) error {
-	errs := []error{cause}
-	if b.pid != 0 {
-		if err := b.end(); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if b.grouped {
-		if err := b.dissolve(); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	if err := b.dir.Remove(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// end kills the init and reaps it.
-func (b *birth) end() error {
-	if err := unix.PidfdSendSignal(b.pidfd, unix.SIGKILL, nil, 0); err != nil && err != unix.ESRCH {
-		return fmt.Errorf("kill init %d: %w", b.pid, err)
-	}
-	_, err := b.reap()
-	if errors.Is(err, unix.ECHILD) {
-		return nil // reaped already, by afterEOF
-	}
-	return err
-}
-
-// dissolve removes the cgroup; without an own PID namespace the init's
-// children outlive it there.
-func (b *birth) dissolve() error {
-	if !b.ownPidNS() {
-		if err := b.group.Kill(); err != nil {
-			return err
-		}
-		if err := b.group.WaitEmpty(time.Now().Add(deletePatience)); err != nil {
-			return err
-		}
-	}
-	return b.group.Undo()
-}
-
-// release closes what minirun holds of the container. It keeps living.
-func (b *birth) release() {
-	for _, fd := range append(b.theirs, b.image, b.pidfd, b.report, b.sync) {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
-	}
-	for _, fd := range b.states {
-		unix.Close(fd)
-	}
-	b.dir.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,6 +62,7 @@ func receiveMaster(fd int) (*os.File, error) {
 	if err != nil || len(fds) != 1 {
 		return nil, fmt.Errorf("receive the terminal: %d descriptors: %w", len(fds), unix.EBADMSG)
 	}
+	unix.SetNonblock(fds[0], true) // the master is ours alone; a read of it can then be called off
 	return os.NewFile(uintptr(fds[0]), "ptmx"), nil
 }
 
@@ -105,12 +107,22 @@ func rawMode(t unix.Termios) unix.Termios {
 // resize gives the container's terminal the size of the caller's.
 func (t *terminal) resize() {
 	if size, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ); err == nil {
-		unix.IoctlSetWinsize(int(t.master.Fd()), unix.TIOCSWINSZ, size)
+		if conn, err := t.master.SyscallConn(); err == nil { // Fd would make it blocking
+			conn.Control(func(fd uintptr) { unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+		}
 	}
 }
 
-// drain waits for the rest of the container's output.
-func (t *terminal) drain() { <-t.output }
+// drain waits for the rest of the container's output. Where other processes
+// can have the terminal open, for as long as they please, it takes what is
+// there and what comes within a moment.
+func (t *terminal) drain(shared bool) {
+	const moment = 100 * time.Millisecond
+	if shared {
+		t.master.SetReadDeadline(time.Now().Add(moment))
+	}
+	<-t.output
+}
 
 // restore gives the caller its terminal back.
 func (t *terminal) restore() {

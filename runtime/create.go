@@ -17,20 +17,21 @@ type CreateOptions struct {
 	PidfdSocket   string // AF_UNIX socket that takes a pidfd of the init
 	NoPivot       bool
 	NoNewKeyring  bool
+	Init          InitOptions
 	PreserveFDs   int // descriptors 3 and up that the container keeps
 }
 
 // Create makes a container and leaves its init waiting for start. When it
 // fails nothing is left: no process, cgroup, mount or directory.
 func (rt *Runtime) Create(o CreateOptions) error {
-	b, err := rt.conceive(o, true)
+	b, err := rt.conceive(o, true, func() {})
 	if err != nil {
 		return err
 	}
 	defer b.release()
 	for _, step := range []func() error{b.dialConsole, b.bear, b.settle} {
 		if err := step(); err != nil {
-			return b.undo(err)
+			return b.undo(explainFork(err, b.group))
 		}
 	}
 	return nil
@@ -62,9 +63,11 @@ func (b *birth) checkConsole() error {
 // settle makes a container known that is complete: its record, and for the
 // caller its pidfd and last its pid file.
 func (b *birth) settle() error {
+	fault("ready")
 	if err := b.record(false); err != nil {
 		return err
 	}
+	fault("settled")
 	return b.announce()
 }
 
@@ -112,7 +115,7 @@ func (b *birth) newRecord() error {
 		OwnPidNS: b.ownPidNS(), Cgroups: b.group.Paths(), ImageDev: b.imageDev, ImageIno: b.imageIno,
 	}
 	if b.facts.Wait {
-		b.rec.Steps, b.rec.LateSteps = len(b.plan.Steps), lateSteps(b.plan)
+		b.rec.Steps, b.rec.LateSteps = b.plan.Len(), lateSteps(b.plan)
 	}
 	return nil
 }
@@ -123,21 +126,22 @@ type StepError struct {
 	Why      string
 	Message  string // what the user reads, where the errno's text says too little
 	Errno    error
+	Forks    bool // the step is a fork
 }
 
 func newStepError(p *nsinit.Plan, r nsinit.Report) *StepError {
-	e := &StepError{Step: int(r.Step) + 1, Of: len(p.Steps), Errno: errno(-r.Value)}
-	if e.Step > e.Of {
+	e := &StepError{Step: int(r.Step) + 1, Of: p.Len(), Errno: errno(-r.Value)}
+	s, ok := p.At(int(r.Step))
+	if !ok {
 		e.Why = "the end of the plan was passed, which is a bug"
 		return e
 	}
-	s := p.Steps[r.Step]
 	e.Why = s.Why
 	switch op := s.Op.(type) {
 	case nsinit.Fail:
 		e.Message = op.Message
 	case nsinit.Call:
-		e.Why = op.Name + ": " + s.Why
+		e.Why, e.Forks = op.Name+": "+s.Why, op.Name == "clone3"
 	}
 	return e
 }
@@ -150,10 +154,10 @@ func (e *StepError) Error() string {
 	return fmt.Sprintf("step %d of %d: %s", e.Step, e.Of, text)
 }
 
-// words are the message, or what the step was for.
+// words are the message, or what the step was for, as a record keeps them.
 func (e *StepError) words() string {
 	if e.Message != "" {
-		return e.Message
+		return complete + e.Message
 	}
 	return e.Why
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -24,6 +25,9 @@ func (rt *Runtime) Delete(id string, force bool) error {
 	}
 	if err == ErrNotExist && force {
 		_, err = rt.Store.Names() // removes what creates that were killed have left
+		if !rt.KeepExit {
+			err = errors.Join(err, rt.Store.dropExit(id))
+		}
 	}
 	return err
 }
@@ -84,20 +88,28 @@ func (rt *Runtime) destroy(d *Dir, r *Record) error {
 // are found. The spec wants poststop hooks to fail with a warning only.
 func (rt *Runtime) destroyInit(d *Dir, p *initProc) error {
 	deadline := time.Now().Add(deletePatience)
+	watched := p.seen.alive()
 	if err := endInit(p, deadline); err != nil {
 		return err
 	}
 	if err := endGroup(p.r, deadline); err != nil {
 		return err
 	}
-	return rt.forget(d, p.r)
+	fault("ended")
+	return rt.forget(d, p, watched)
 }
 
-// forget removes the traces of a container of which no process is left.
-func (rt *Runtime) forget(d *Dir, r *Record) error {
+// forget removes the traces of a container of which no process is left. The
+// counters of the exit record go with the cgroup.
+func (rt *Runtime) forget(d *Dir, p *initProc, watched bool) error {
+	r := p.r
+	if err := rt.settleExit(d, p, watched); err != nil {
+		rt.warn(fmt.Sprintf("exit record: %v", err))
+	}
 	if err := deleteGroup(r); err != nil {
 		return err
 	}
+	fault("ungrouped")
 	if err := rt.runPoststop(r); err != nil {
 		rt.warn(fmt.Sprintf("poststop: %v", err))
 	}

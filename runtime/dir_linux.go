@@ -22,11 +22,24 @@ func (d *Dir) Path(name string) string { return d.path + "/" + name }
 // Close releases the lock. The unlock comes before the close, because those
 // who wait are woken by the close (lock_linux.go).
 func (d *Dir) Close() error {
-	return errors.Join(d.unlock(), d.release())
+	return errors.Join(unix.Flock(d.fd, unix.LOCK_UN), d.release())
 }
 
-// unlock lets other verbs have the container while this process lives on.
-func (d *Dir) unlock() error { return unix.Flock(d.fd, unix.LOCK_UN) }
+// unlock lets other verbs have the container while this process lives on. It
+// opens the directory again for the sake of the close, which wakes them.
+func (d *Dir) unlock() error {
+	if err := unix.Flock(d.fd, unix.LOCK_UN); err != nil {
+		return &fs.PathError{Op: "unlock", Path: d.path, Err: err}
+	}
+	bell, err := openAt(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err == unix.ENOENT { // removed by one who did not wait
+		return nil
+	}
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: d.path, Err: err}
+	}
+	return unix.Close(bell)
+}
 
 // release closes a directory that is not locked.
 func (d *Dir) release() error { return unix.Close(d.fd) }

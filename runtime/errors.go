@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 // The texts below are runc's: containerd, docker and podman look for them in
@@ -14,6 +15,7 @@ var (
 	ErrNotRunning = errors.New("container not running")
 	ErrRunning    = errors.New("cannot start an already running container")
 	ErrStopped    = errors.New("cannot start a container that has stopped")
+	ErrNotPaused  = errors.New("container not paused")
 	ErrCreating   = errors.New("container is still being created")
 )
 
@@ -40,4 +42,14 @@ func (e *LockedError) Error() string {
 		return "container is locked by another process; try again when it is done"
 	}
 	return fmt.Sprintf("container is locked by process %d; try again when it is done", e.Holder)
+}
+
+// ignore is err, or nil when it is one of the errnos.
+func ignore(err error, errnos ...syscall.Errno) error {
+	for _, e := range errnos {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
 }

@@ -19,8 +19,12 @@ import (
 // gatherFacts looks at the host and at minirun itself for what Compile has to
 // know. It changes nothing.
 func gatherFacts(b *bundles.Bundle, h *cgroups.Host, g *cgroups.Group) (nsinit.Facts, error) {
-	f := nsinit.Facts{Arch: goruntime.GOARCH, Root: rootPath(b)}
+	f := nsinit.Facts{Arch: goruntime.GOARCH, Root: rootPath(b), Bundle: b.Dir}
 	if err := checkRoot(f.Root); err != nil {
+		return f, err
+	}
+	var err error
+	if f.RootMount, err = mountOf(f.Root); err != nil {
 		return f, err
 	}
 	self, err := readFileAt(unix.AT_FDCWD, "/proc/self/status")
@@ -77,6 +81,20 @@ func checkRoot(path string) error {
 		return fmt.Errorf("root.path %q: %w", path, unix.ENOTDIR)
 	}
 	return nil
+}
+
+// mountOf is the mount point of the mount that path lies in.
+func mountOf(path string) (string, error) {
+	for {
+		var st unix.Statx_t
+		if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW, 0, &st); err != nil {
+			return "", fmt.Errorf("statx %s: %w", path, err)
+		}
+		if st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 || path == "/" {
+			return path, nil
+		}
+		path = filepath.Dir(path)
+	}
 }
 
 // stdioOf says whether a standard descriptor is a pipe or a terminal, which
@@ -195,7 +213,7 @@ func passwdOf(b *bundles.Bundle, root string) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	return readFileAt(fd, "")
+	return readAll(fd)
 }
 
 // homeIn is the sixth field of the uid's first line in a passwd(5) file.

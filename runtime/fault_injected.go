@@ -4,6 +4,10 @@ package runtime
 
 import (
 	"os"
+	"strconv"
+	"strings"
+
+	"minirun/nsinit"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,4 +18,16 @@ func fault(phase string) {
 		unix.Kill(os.Getpid(), unix.SIGKILL)
 		select {}
 	}
+}
+
+// inject makes the step that MINIRUN_FAIL names, "step:errno" by numbers,
+// fail without its system call.
+func inject(p *nsinit.Plan) {
+	at, errno, ok := strings.Cut(os.Getenv("MINIRUN_FAIL"), ":")
+	step, err := strconv.Atoi(at)
+	n, err2 := strconv.Atoi(errno)
+	if !ok || err != nil || err2 != nil || step < 1 || step > len(p.Steps) {
+		return
+	}
+	p.FailAt(step-1, unix.Errno(n))
 }

@@ -1,6 +1,12 @@
 package runtime
 
-import "minirun/bundles"
+import (
+	"slices"
+
+	"minirun/bundles"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
 
 // Features is the features structure of runtime-spec 1.3 (features-linux.md):
 // true is what works, false what is refused. version is minirun's own.
@@ -22,11 +28,13 @@ func Features(version string) []byte {
 
 func (w *jsonWriter) linuxFeatures() {
 	w.open('{')
+	w.listField("capabilities", bundles.KnownCapabilities())
 	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "uts"})
 	w.flagsField("cgroup", []flagField{
 		{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false},
 	})
-	w.flagsField("seccomp", []flagField{{"enabled", false}})
+	w.key("seccomp")
+	w.seccompFeatures()
 	w.flagsField("apparmor", []flagField{{"enabled", false}})
 	w.flagsField("selinux", []flagField{{"enabled", false}})
 	w.flagsField("intelRdt", []flagField{{"enabled", false}})
@@ -35,6 +43,22 @@ func (w *jsonWriter) linuxFeatures() {
 	w.flagsField("idmap", []flagField{{"enabled", false}})
 	w.close('}')
 	w.flagsField("netDevices", []flagField{{"enabled", false}})
+	w.close('}')
+}
+
+// seccompFeatures leaves out what a listener is needed for. Every flag that is
+// left came before Linux 5.14.
+func (w *jsonWriter) seccompFeatures() {
+	without := func(list []string, name string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == name })
+	}
+	w.open('{')
+	w.boolField("enabled", true)
+	w.listField("actions", without(bundles.KnownSeccompActions(), string(specs.ActNotify)))
+	w.listField("operators", bundles.KnownSeccompOperators())
+	w.listField("archs", bundles.KnownSeccompArchs())
+	w.listField("knownFlags", bundles.KnownSeccompFlags())
+	w.listField("supportedFlags", without(bundles.KnownSeccompFlags(), string(specs.LinuxSeccompFlagWaitKillableRecv)))
 	w.close('}')
 }
 

@@ -12,6 +12,11 @@ func readFileAt(dirfd int, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	return readAll(fd)
+}
+
+// readAll reads an open file to its end. The error is a bare errno.
+func readAll(fd int) ([]byte, error) {
 	buf := make([]byte, 0, 4096)
 	for {
 		if len(buf) == cap(buf) {

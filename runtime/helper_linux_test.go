@@ -158,9 +158,11 @@ func wordOnly(c rune) rune {
 	return '-'
 }
 
-// join puts processes into a group.
+// join puts processes into a group. A test that leaves it frozen must not wait
+// for them for ever.
 func join(t *testing.T, g *cgroups.Group, pids ...int) {
 	t.Helper()
+	t.Cleanup(func() { g.Kill() })
 	for _, pid := range pids {
 		if err := g.Join(pid); err != nil {
 			t.Fatal(err)

@@ -22,11 +22,11 @@ const hooksFile = "config.json"
 // runtimeHooks runs prestart and createRuntime hooks in minirun's namespaces.
 func (b *birth) runtimeHooks() error {
 	h := b.bundle.Spec.Hooks
-	state := b.hookState(Creating, b.pid)
-	if err := runHooks("prestart", h.Prestart, b.bundle.Dir, state); err != nil { //nolint:staticcheck // deprecated, and docker uses it
+	// Before there was createRuntime, prestart belonged to start, and its state says so.
+	if err := runHooks("prestart", h.Prestart, b.bundle.Dir, b.hookState(Created, b.pid)); err != nil { //nolint:staticcheck // deprecated, and docker uses it
 		return err
 	}
-	return runHooks("createRuntime", h.CreateRuntime, b.bundle.Dir, state)
+	return runHooks("createRuntime", h.CreateRuntime, b.bundle.Dir, b.hookState(Creating, b.pid))
 }
 
 // keepHooks saves what poststart and poststop will need.

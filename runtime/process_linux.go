@@ -111,6 +111,12 @@ func (b *birth) descriptor(in nsinit.Inherit) (int, error) {
 		return b.theirsIs(b.console, nil)
 	case nsinit.RoleCreating, nsinit.RoleCreated:
 		return b.stateFile(in.Role)
+	case nsinit.RoleInit:
+		return b.theirsIs(b.initImage())
+	case nsinit.RoleOutput:
+		var err error
+		b.output, err = memfile("output", nil)
+		return b.output, err
 	case nsinit.RoleNamespace:
 		fd, err := unix.Open(in.Path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
@@ -124,7 +130,17 @@ func (b *birth) descriptor(in nsinit.Inherit) (int, error) {
 		}
 		return b.theirsIs(fd, nil)
 	}
-	return -1, fmt.Errorf("bug: nobody knows the role %q", in.Role)
+	return b.joinDescriptor(in.Role)
+}
+
+// initImage is the built-in init, which the container's user executes.
+func (b *birth) initImage() (int, error) {
+	image, err := nsinit.Assemble(b.plan.Init)
+	if err != nil {
+		return -1, err
+	}
+	image.Open = true
+	return image.Memfd("minirun-init", b.dir.path)
 }
 
 // theirsIs notes a descriptor that is closed once the image has it.

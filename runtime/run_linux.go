@@ -21,16 +21,17 @@ type RunOptions struct {
 // In the foreground it passes signals on, returns the program's exit code,
 // 128+n for signal n, and removes the container.
 func (rt *Runtime) Run(o RunOptions) (int, error) {
-	b, err := rt.conceive(o.CreateOptions, false)
+	fg := &foreground{}
+	if !o.Detach {
+		fg.listen()
+		defer fg.close()
+	}
+	b, err := rt.conceive(o.CreateOptions, false, fg.await)
 	if err != nil {
 		return 0, err
 	}
 	defer b.release()
-	fg := &foreground{}
-	if !o.Detach {
-		fg.listen()
-		defer fg.stop()
-	}
+	b.forked = fg.listenToAll
 	if err := b.openConsole(o, fg); err != nil {
 		return 0, b.undo(err)
 	}
@@ -39,7 +40,7 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	}
 	if err := b.bear(); err != nil {
-		return 0, b.undo(err)
+		return 0, b.undo(explainFork(err, b.group))
 	}
 	return rt.runBorn(b, o, fg)
 }
@@ -64,23 +65,29 @@ func (rt *Runtime) runBorn(b *birth, o RunOptions, fg *foreground) (int, error) 
 		return 0, err
 	}
 	status, err := fg.wait(b)
-	if err != nil || o.Keep {
-		return exitCode(status), err
+	if err == nil {
+		err = rt.endRun(b, o.Keep, status)
 	}
-	return exitCode(status), rt.removeRun(b)
+	return exitCode(status), err
 }
 
-// removeRun removes a container whose init has ended and is reaped. A delete
-// may have been faster.
-func (rt *Runtime) removeRun(b *birth) error {
+// endRun removes a container whose init has ended and is reaped, or keeps it
+// with its exit record. A delete may have been faster.
+func (rt *Runtime) endRun(b *birth, keep bool, status unix.WaitStatus) error {
 	err := b.dir.relock(b.opts.ID)
 	switch {
+	case err == ErrNotExist && rt.KeepExit:
+		return rt.Store.keepExit(newExit(&b.rec, status, true, Intent{}, true))
 	case err == ErrNotExist:
 		return nil
-	case err != nil:
+	case err == nil && (keep || rt.KeepExit):
+		err = b.dir.save(newExit(&b.rec, status, true, b.dir.intent(), true))
+	}
+	switch {
+	case err != nil || keep:
 		return err
 	case b.ownPidNS(): // nothing is left of it, or wait would not have returned
-		return rt.forget(b.dir, &b.rec)
+		return rt.forget(b.dir, &initProc{r: &b.rec, pidfd: -1}, true)
 	}
 	return rt.destroy(b.dir, &b.rec)
 }
@@ -106,20 +113,42 @@ func (b *birth) openConsole(o RunOptions, fg *foreground) error {
 // foreground is what minirun does while a container runs in front of it.
 type foreground struct {
 	signals  chan os.Signal
+	armed    chan struct{} // closed when the most important are caught
 	terminal bool
 	console  int // our end of the socket that brings the master
 	tty      *terminal
 }
 
-// listen catches, from before the clone on, the signals that people and
-// engines send, so that none that is meant for the container ends minirun.
+// listen begins to catch the signals that people and engines send, so that
+// none that is meant for the container ends minirun. os/signal waits for a
+// thread of its own for each, so this is done beside the compilation. It is
+// never undone: minirun ends with the container, and until then a signal must
+// not cut the cleaning up short.
 func (f *foreground) listen() {
-	f.signals = make(chan os.Signal, 128)
-	signal.Notify(f.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+	f.signals, f.armed = make(chan os.Signal, 128), make(chan struct{})
+	go func() {
+		signal.Notify(f.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+		close(f.armed)
+	}()
 }
 
-func (f *foreground) stop() {
-	signal.Stop(f.signals)
+// await returns when these are caught: from then on minirun may make what
+// somebody has to remove.
+func (f *foreground) await() {
+	if f.armed != nil {
+		<-f.armed
+	}
+}
+
+// listenToAll catches the others too, 60 of them and 1 ms, beside the image's
+// work. Before the fork each would cost the child a system call as well.
+func (f *foreground) listenToAll() {
+	if f.armed != nil {
+		go signal.Notify(f.signals)
+	}
+}
+
+func (f *foreground) close() {
 	if f.terminal {
 		unix.Close(f.console)
 	}
@@ -148,10 +177,9 @@ func (f *foreground) wait(b *birth) (unix.WaitStatus, error) {
 	done := make(chan struct{})
 	defer close(done)
 	go f.forward(b.pidfd, done)
-	signal.Notify(f.signals) // all others: 60 system calls that the program need not wait for
 	status, err := b.reap()
-	if f.tty != nil && b.ownPidNS() {
-		f.tty.drain()
+	if f.tty != nil {
+		f.tty.drain(!b.ownPidNS())
 	}
 	return status, err
 }

@@ -16,6 +16,8 @@ type Runtime struct {
 	// Warn hears of what went wrong without making the verb fail, in one line
 	// without a newline. Nil is deaf.
 	Warn func(msg string)
+	// KeepExit lets the exit record outlive a container that is removed, for wait.
+	KeepExit bool
 }
 
 func (rt *Runtime) warn(msg string) {

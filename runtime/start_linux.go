@@ -1,10 +1,13 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
+	"minirun/cgroups"
 	"minirun/nsinit"
 
 	"golang.org/x/sys/unix"
@@ -84,10 +87,12 @@ func release(d *Dir, r *Record) error {
 		return fmt.Errorf("start socket: %w", err)
 	}
 	defer unix.Close(conn)
+	fault("start")
 	if err := unix.Connect(conn, d.socketAddress()); err != nil {
 		return fmt.Errorf("start socket: %w", err)
 	}
-	started := false
+	fault("connected")
+	var last *nsinit.Report // the mark before
 	for {
 		report, err := readReport(conn)
 		switch {
@@ -95,29 +100,43 @@ func release(d *Dir, r *Record) error {
 			return ErrRunning
 		case err != nil:
 			return err
-		case report == nil && !started:
+		case report == nil && last == nil:
 			return errors.New("init ended before it could execute the program")
 		case report == nil:
 			return nil
 		case report.Value < 0:
-			return startError(r, *report)
+			return startError(r, *report, *cmp.Or(last, &nsinit.Report{}))
 		}
-		started = true
+		last = report
 	}
 }
 
-// startError words the step that failed, as create noted it.
-func startError(record *Record, r nsinit.Report) error {
+// startError words the step that failed, as create noted it. The mark before
+// it has the wait status of the hook, if it is a hook that failed.
+func startError(record *Record, r, mark nsinit.Report) error {
 	step := int(r.Step) + 1
-	return &StepError{Step: step, Of: record.Steps, Why: record.LateSteps[strconv.Itoa(step)], Errno: errno(-r.Value)}
+	e := &StepError{Step: step, Of: record.Steps, Errno: errno(-r.Value)}
+	e.Why = record.LateSteps[strconv.Itoa(step)]
+	if message, all := strings.CutPrefix(e.Why, complete); all {
+		e.Message = message
+		if mark.Value > 0 {
+			e.Message += ": " + statusText(unix.WaitStatus(mark.Value))
+		}
+	}
+	e.Forks = strings.HasPrefix(e.Why, "clone3: ")
+	return explainFork(e, cgroups.Restore(record.Cgroups))
 }
+
+// complete begins the words of a step that need no errno after them.
+const complete = "! "
 
 // lateSteps notes the words of the steps that come after the wait: start has
 // no plan, only the number of a step.
 func lateSteps(p *nsinit.Plan) map[string]string {
 	late := make(map[string]string)
-	for i := len(p.Steps) - 1; i >= 0; i-- {
-		if m, ok := p.Steps[i].Op.(nsinit.Mark); ok && m.Name == nsinit.MarkReady {
+	for i := p.Len() - 1; i >= 0; i-- {
+		s, _ := p.At(i)
+		if m, ok := s.Op.(nsinit.Mark); ok && m.Name == nsinit.MarkReady {
 			break
 		}
 		e := newStepError(p, nsinit.Report{Step: uint32(i)})

@@ -53,6 +53,9 @@ const (
 	actKillAll
 	actDelete
 	actDeleteForce
+	actExec
+	actPause
+	actResume
 )
 
 // refuse is the one table of what a status permits: nil, or why not.
@@ -63,6 +66,9 @@ const (
 //	kill --all   ErrCreating  -        -           -           -
 //	delete       -            -        NotStopped  NotStopped  -
 //	delete -f    -            -        -           -           -
+//	exec         ErrCreating  -        -           ExecPaused  ExecStopped
+//	pause        ErrCreating  -        -           NotRunning  NotRunning
+//	resume       ErrCreating  NotPaused NotPaused  -           NotPaused
 //
 // Three cells are policy. kill --all of a stopped container succeeds, because
 // containerd's CRI sends it before every delete. delete ends a created
@@ -79,6 +85,34 @@ func refuse(a action, s Status, id string) error {
 		if s == Running || s == Paused {
 			return &NotStoppedError{id, s}
 		}
+	case actExec:
+		return refuseExec(s)
+	case actPause, actResume:
+		return refuseFreeze(s, a == actPause)
+	}
+	return nil
+}
+
+func refuseExec(s Status) error {
+	switch s {
+	case Creating:
+		return ErrCreating
+	case Paused:
+		return ErrExecPaused
+	case Stopped:
+		return ErrExecStopped
+	}
+	return nil
+}
+
+func refuseFreeze(s Status, pause bool) error {
+	switch {
+	case s == Creating:
+		return ErrCreating
+	case pause && s != Created && s != Running:
+		return ErrNotRunning
+	case !pause && s != Paused:
+		return ErrNotPaused
 	}
 	return nil
 }

@@ -9,6 +9,12 @@ func (s Store) status(r *Record) (Status, error) {
 		return "", err
 	}
 	defer p.close()
+	return s.statusSeen(p)
+}
+
+// statusSeen looks at a container whose init is open.
+func (s Store) statusSeen(p *initProc) (_ Status, err error) {
+	r := p.r
 	if err := p.look(); err != nil {
 		return "", err
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -148,53 +147,4 @@ func (s Store) Load(id string) (*Record, error) {
 	return nil, ErrNotExist
 }
 
-// Names lists the directories that may be containers, sorted, and removes
-// claims whose process is dead.
-func (s Store) Names() ([]string, error) {
-	entries, err := os.ReadDir(s.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		switch name := e.Name(); {
-		case !e.IsDir():
-		case strings.HasPrefix(name, claimPrefix):
-			if _, err := s.sweep(name); err != nil {
-				return nil, err
-			}
-		case bundles.ValidateID(name) == nil:
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}
-
-// sweep removes a directory without a record that nobody has locked, and
-// says whether that name is free now.
-func (s Store) sweep(name string) (free bool, err error) {
-	d, err := tryLock(s.dir(name))
-	if err != nil {
-		return errors.Is(err, unix.ENOENT), ignore(err, unix.ENOENT, unix.EWOULDBLOCK, unix.ENOTDIR)
-	}
-	defer d.Close()
-	if _, err := d.Record(); !errors.Is(err, ErrNotExist) {
-		return false, nil
-	}
-	return true, d.Remove()
-}
-
 func (s Store) dir(name string) string { return s.Root + "/" + name }
-
-// ignore is err, or nil when it is one of the errnos.
-func ignore(err error, errnos ...unix.Errno) error {
-	for _, e := range errnos {
-		if errors.Is(err, e) {
-			return nil
-		}
-	}
-	return err
-}

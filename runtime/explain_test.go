@@ -1,0 +1,53 @@
+package runtime
+
+import (
+	"strings"
+	"testing"
+
+	"minirun/runtime/signals"
+)
+
+// initTask is PID 1 of a container as /proc shows it.
+func initTask(change func(*signals.Status)) signals.Task {
+	s := signals.Status{Name: "sh", State: 'S', Pid: 100, NSpid: []int{100, 1}}
+	if change != nil {
+		change(&s)
+	}
+	return signals.Task{Status: s, Threads: []signals.Thread{{Status: s}}}
+}
+
+func set(sig int) signals.Set { return 1 << (sig - 1) }
+
+func TestKillWarnsOfASignalThatDoesNothing(t *testing.T) {
+	caught := func(s *signals.Status) { s.Caught = set(15) }
+	ignored := func(s *signals.Status) { s.Ignored = set(15) }
+	blocked := func(s *signals.Status) { s.Blocked = set(15) }
+	blockedCaught := func(s *signals.Status) { s.Blocked, s.Caught = set(15), set(15) }
+	dying := func(s *signals.Status) { s.State = 'Z' }
+	stopped := func(s *signals.Status) { s.State = 'T' }
+	for _, c := range []struct {
+		name  string
+		init  func(*signals.Status)
+		sig   int
+		want  string // it begins so
+		also  string // and holds this
+		quiet bool   // there is no warning
+	}{
+		{"no handler", nil, 15, "SIGTERM does nothing: PID 1 has no handler for SIGTERM", "minirun stop --fast web ends it", false},
+		{"ignored", ignored, 15, "SIGTERM does nothing: ", "stop --fast", false},
+		{"not one that ends", nil, 10, "SIGUSR1 does nothing: ", "the program has to install a handler", false},
+		{"blocked, then dropped", blocked, 15, "SIGTERM does nothing: ", "stop --fast", false},
+		{"blocked, then handled", blockedCaught, 15, "SIGTERM waits until PID 1 unblocks it: ", "", false},
+		{"dying", dying, 15, "SIGTERM changes nothing: ", "", false},
+		{"handled", caught, 15, "", "", true},
+		{"KILL", nil, 9, "", "", true},
+		{"STOP", nil, 19, "", "", true},
+		{"CONT of a stopped one", stopped, 18, "", "", true},
+		{"nothing is sent", nil, 0, "", "", true},
+	} {
+		got := warning("web", initTask(c.init), c.sig)
+		if !strings.HasPrefix(got, c.want) || !strings.Contains(got, c.also) || (got == "") != c.quiet {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}

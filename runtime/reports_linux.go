@@ -1,0 +1,108 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+
+	"minirun/nsinit"
+
+	"golang.org/x/sys/unix"
+)
+
+// serve reads reports until the container is created or its program runs.
+func (b *birth) serve() error {
+	for {
+		r, err := b.next()
+		if err != nil {
+			return err
+		}
+		if r == nil {
+			return b.afterEOF()
+		}
+		switch b.markOf(*r) {
+		case nsinit.MarkHooks:
+			if err := b.runtimeHooks(); err != nil {
+				return err
+			}
+			if err := b.proceed(); err != nil {
+				return err
+			}
+		case nsinit.MarkReady:
+			return nil
+		}
+	}
+}
+
+// afterEOF judges the end of the reports. For run it is the execve; for
+// create the image has been killed, by the OOM killer or by somebody.
+func (b *birth) afterEOF() error {
+	if !b.facts.Wait {
+		return nil
+	}
+	status, err := b.reap()
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("init ended before the container was created: %s", statusText(status))
+}
+
+func (b *birth) awaitMark(name string) error {
+	r, err := b.next()
+	if err != nil {
+		return err
+	}
+	if r == nil || b.markOf(*r) != name {
+		return fmt.Errorf("init ended before its clone")
+	}
+	return b.adopt(int(r.Value))
+}
+
+// adopt goes over from the stage to the final process, which is our child too.
+func (b *birth) adopt(pid int) error {
+	if _, err := b.reap(); err != nil {
+		return err
+	}
+	unix.Close(b.pidfd)
+	b.pid = pid
+	var err error
+	if b.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+		return fmt.Errorf("pidfd_open %d: %w", pid, err)
+	}
+	return nil
+}
+
+// next is the image's next report: a mark, nil at end-of-file, or the error
+// that ended it.
+func (b *birth) next() (*nsinit.Report, error) {
+	r, err := readReport(b.report)
+	if err != nil || r == nil {
+		return r, err
+	}
+	if r.Value < 0 {
+		return nil, newStepError(b.plan, *r)
+	}
+	if b.markOf(*r) == nsinit.MarkHook {
+		return r, b.hookStatus(*r)
+	}
+	return r, nil
+}
+
+// hookStatus words the failure of a hook inside the container; the report of
+// its step follows.
+func (b *birth) hookStatus(r nsinit.Report) error {
+	f, err := readReport(b.report)
+	if err != nil || f == nil || f.Value >= 0 {
+		return errors.Join(err, fmt.Errorf("hook inside the container: %s", statusText(unix.WaitStatus(r.Value))))
+	}
+	e := newStepError(b.plan, *f)
+	e.Message += ": " + statusText(unix.WaitStatus(r.Value)) + tail(b.output)
+	return e
+}
+
+func (b *birth) markOf(r nsinit.Report) string {
+	s, _ := b.plan.At(int(r.Step))
+	if m, ok := s.Op.(nsinit.Mark); ok {
+		return m.Name
+	}
+	return ""
+}

@@ -1,0 +1,245 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/stop"
+)
+
+// gatedInit is shInit, with a script that reads a line before it ends.
+func gatedInit(t *testing.T, rt *Runtime, id, script string) (cmd *exec.Cmd, end func()) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = scriptInit(t, rt, id, script, r)
+	r.Close()
+	return cmd, func() { w.Close() } // read fails at the end of file, and the script goes on
+}
+
+// awaitPidfds waits until this process has so many pidfds of a process.
+func awaitPidfds(t *testing.T, pid, want int) {
+	t.Helper()
+	line := fmt.Sprintf("\nPid:\t%d\n", pid)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		have := 0
+		for _, fd := range numbersIn("/proc/self/fdinfo") {
+			text, _ := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
+			if strings.Contains(string(text), line) {
+				have++
+			}
+		}
+		if have >= want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d pidfds of %d, want %d", have, pid, want)
+		}
+	}
+}
+
+// shInit starts a script as the init of a PID namespace of its own, and keeps
+// a record of it under an id.
+func shInit(t *testing.T, rt *Runtime, id, script string) (*exec.Cmd, *Record) {
+	t.Helper()
+	cmd := scriptInit(t, rt, id, script, nil)
+	r, err := rt.Store.Load(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, r
+}
+
+func scriptInit(t *testing.T, rt *Runtime, id, script string, stdin *os.File) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	cmd.SysProcAttr = newPidNS
+	if stdin != nil {
+		cmd.Stdin = stdin
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r := recordOf(t, id, cmd.Process.Pid)
+	r.OwnPidNS = true
+	keep(t, rt.Store, r)
+	return cmd
+}
+
+// reaped is how a child has ended, reaped by its parent at last.
+func reaped(cmd *exec.Cmd) unix.WaitStatus {
+	cmd.Wait()
+	return unix.WaitStatus(cmd.ProcessState.Sys().(syscall.WaitStatus))
+}
+
+// stopped calls Stop and returns the report too.
+func stopped(rt *Runtime, id string, o StopOptions) (*ExitRecord, string, error) {
+	var report strings.Builder
+	o.Tell = func(e StopEvent) { report.WriteString(e.What + "\t" + e.Line() + "\n") }
+	e, err := rt.Stop(id, o)
+	return e, report.String(), err
+}
+
+func TestStopWithoutAPIDNamespaceTakesTheCgroup(t *testing.T) {
+	for _, when := range []string{"running", "init dead", "paused"} {
+		p := populate(t)
+		switch when {
+		case "init dead":
+			p.endInit(t)
+		case "paused":
+			if err := p.g.Freeze(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, report, err := stopped(p.rt, "c1", StopOptions{Grace: time.Minute, Limit: 10 * time.Second})
+		if err != nil || !strings.Contains(report, "gone\t") {
+			t.Fatalf("%s: %v\n%s", when, err, report)
+		}
+		for _, o := range p.others {
+			endedBy(t, o, syscall.SIGKILL) // TERM was for the init
+		}
+		if when != "init dead" {
+			endedBy(t, p.init, syscall.SIGTERM)
+		}
+	}
+}
+
+func TestStopNeverLeavesWhatIsLeft(t *testing.T) {
+	p := populate(t)
+	_, report, err := stopped(p.rt, "c1", StopOptions{Grace: stop.Never, Limit: 300 * time.Millisecond})
+	if !errors.Is(err, ErrGaveUp) || !strings.Contains(report, "blocker\t") {
+		t.Errorf("%v\n%s", err, report)
+	}
+	endedBy(t, p.init, syscall.SIGTERM)
+	for _, o := range p.others {
+		stillRuns(t, o)
+	}
+}
+
+func TestStopOfWhatIsNotThere(t *testing.T) {
+	rt, _ := testRuntime(t)
+	if _, err := rt.Stop("c1", StopOptions{}); err != ErrNotExist {
+		t.Error(err)
+	}
+	r := recordOf(t, "c1", sleeper(t, nil).Process.Pid)
+	r.Creating = true
+	keep(t, rt.Store, r)
+	if _, err := rt.Stop("c1", StopOptions{}); err != ErrCreating {
+		t.Error(err)
+	}
+}
+
+// Both the init and the zombie are held by processes outside of the container.
+func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
+	rt, _ := testRuntime(t)
+	init, _ := shInit(t, rt, "c1", "sleep 1000; :")
+	parent := exec.Command("nsenter", "--pid", "--target", strconv.Itoa(init.Process.Pid), "sleep", "1000")
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { parent.Process.Kill(); parent.Wait() })
+	var child int
+	for end := time.Now().Add(10 * time.Second); child == 0; time.Sleep(time.Millisecond) {
+		text, _ := os.ReadFile(procPath(parent.Process.Pid) + "/task/" + strconv.Itoa(parent.Process.Pid) + "/children")
+		child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		if time.Now().After(end) {
+			t.Fatal("nsenter has not forked")
+		}
+	}
+	parent.Process.Signal(unix.SIGSTOP) // so that it does not wait for its child
+	_, report, err := stopped(rt, "c1", StopOptions{Grace: 0, Limit: time.Second})
+	want := fmt.Sprintf("%d (sleep) Z, not waited for by its parent %d (nsenter) outside the container", child, parent.Process.Pid)
+	if !errors.Is(err, ErrGaveUp) || !strings.Contains(err.Error(), want) || !strings.Contains(report, want) {
+		t.Errorf("got %v\n%s\nwant %s", err, report, want)
+	}
+	parent.Process.Signal(unix.SIGCONT)
+	e, report, err := stopped(rt, "c1", StopOptions{Grace: 0, Limit: 10 * time.Second})
+	if err != nil || e.Status != 9 || e.Reason != Stop {
+		t.Errorf("%+v, %v\n%s", e, err, report)
+	}
+	if s := reaped(init); s != 9 {
+		t.Errorf("status %#x", s)
+	}
+}
+
+func races(t *testing.T) int {
+	n, err := strconv.Atoi(os.Getenv("MINIRUN_RACES"))
+	if err != nil || n < 1 {
+		n = 1000
+	}
+	if testing.Short() {
+		n = 50
+	}
+	return n
+}
+
+// A container ends by itself while it is stopped, killed and waited for, and
+// is reaped at any moment of that: each time one status, the kernel's, comes
+// out everywhere, and nobody else is hit.
+func TestStopAndKillRacingWithTheEnd(t *testing.T) {
+	rt, warnings := testRuntime(t)
+	bystander := sleeper(t, nil)
+	for i := range races(t) {
+		id := "c" + strconv.Itoa(i)
+		code := i % 100
+		init, end := gatedInit(t, rt, id, fmt.Sprintf("trap 'exit %d' TERM; read x; sleep 0.%04d; exit %d", code, i%7*5, code))
+		var stopExit, waitExit *ExitRecord
+		var stopErr, waitErr, killErr error
+		var all sync.WaitGroup
+		all.Go(func() { waitExit, waitErr = rt.Wait(id, time.Minute) })
+		awaitPidfds(t, init.Process.Pid, 2) // os/exec's and Wait's
+		end()
+		all.Go(func() {
+			time.Sleep(time.Duration(i%11) * 500 * time.Microsecond)
+			stopExit, stopErr = rt.Stop(id, StopOptions{Grace: time.Duration(i%3) * time.Millisecond, Limit: 30 * time.Second})
+		})
+		all.Go(func() {
+			time.Sleep(time.Duration(i%13) * 500 * time.Microsecond)
+			killErr = rt.Kill(id, [...]unix.Signal{unix.SIGKILL, unix.SIGTERM, unix.SIGUSR1}[i%3], i%2 == 0)
+		})
+		status := reaped(init)
+		all.Wait()
+		if status != unix.WaitStatus(code<<8) && status != 9 {
+			t.Fatalf("%d: status %#x", i, status)
+		}
+		if killErr != nil && killErr != ErrNotRunning {
+			t.Errorf("%d: kill: %v", i, killErr)
+		}
+		wantExit(t, fmt.Sprintf("%d: wait", i), waitExit, waitErr, status)
+		if stopErr != nil || stopExit.Known() { // it may begin when all is over, and before wait has written
+			wantExit(t, fmt.Sprintf("%d: stop", i), stopExit, stopErr, status)
+		}
+		again, err := rt.Wait(id, 0)
+		wantExit(t, fmt.Sprintf("%d: the record", i), again, err, status)
+		if err := rt.Delete(id, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stillRuns(t, bystander)
+	if len(*warnings) > 0 {
+		t.Errorf("warnings: %q", *warnings)
+	}
+}
+
+// wantExit wants a status to be known, and to be the kernel's.
+func wantExit(t *testing.T, who string, e *ExitRecord, err error, status unix.WaitStatus) {
+	t.Helper()
+	switch {
+	case err != nil:
+		t.Errorf("%s: %v", who, err)
+	case !e.Known() || e.Status != status:
+		t.Errorf("%s: %s %#x, want %#x", who, e.Reason, e.Status, status)
+	}
+}
