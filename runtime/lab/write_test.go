@@ -1,0 +1,52 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares text with a file of testdata.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// results are one of each outcome.
+func results() []Result {
+	e := &Experiment{Name: "kill-1", Question: "Why does kill 1 do nothing?", Done: "It is sent.", Answer: "PID 1 has no handler."}
+	right := Row{What: "TERM from inside", Want: lives, Got: lives, Why: "ignored: PID 1 has no handler for SIGTERM"}
+	return []Result{
+		{Experiment: e, Rows: []Row{right, {What: "a program of its own mind", Got: exited(3)}}},
+		{Experiment: e, Rows: []Row{right, {What: `"KILL" from inside`, Want: lives, Got: killedBy(9)}}},
+		{Experiment: e, Skipped: "this host has no freezer"},
+		{Experiment: e, Rows: []Row{right}, Err: errors.New("create: exit code 1: no\nsuch"), Kept: "/tmp/minirun-lab-1"},
+	}
+}
+
+func TestResultsForPeopleAndMachines(t *testing.T) {
+	var text, lines []byte
+	for _, r := range results() {
+		text = r.AppendText(text)
+		lines = append(r.AppendJSON(lines), '\n')
+	}
+	golden(t, "results.txt", text)
+	golden(t, "results.json", lines)
+}
