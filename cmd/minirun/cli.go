@@ -5,8 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +23,7 @@ type verb struct {
 	name     string
 	args     string // as in the usage line
 	min, max int    // how many
+	command  bool   // what follows the first is a command line, with flags of its own
 	short    string // for the list of verbs
 	help     string // what follows the usage line
 	// setup defines the verb's flags and returns what to do once they are parsed.
@@ -41,23 +40,6 @@ type app struct {
 	globals
 	log    logger
 	object string // what the verb is about, for its error message
-}
-
-// globals are the flags that stand before the verb.
-type globals struct {
-	root, logFile, logFormat, rootless string
-	debug, systemdCgroup, version      bool
-}
-
-func (g *globals) define(f *flag.FlagSet) {
-	f.StringVar(&g.root, "root", "", "")
-	f.StringVar(&g.logFile, "log", "", "")
-	f.StringVar(&g.logFormat, "log-format", "text", "")
-	f.StringVar(&g.rootless, "rootless", "auto", "")
-	f.BoolVar(&g.debug, "debug", false, "")
-	f.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "")
-	f.BoolVar(&g.version, "version", false, "")
-	f.BoolVar(&g.version, "v", false, "")
 }
 
 // cli is minirun: it returns the exit code.
@@ -104,43 +86,6 @@ func (a *app) main(args []string) (int, error) {
 	return a.do(v, args[1:])
 }
 
-// configure acts upon the global flags.
-func (a *app) configure() (err error) {
-	if a.logFormat != "text" && a.logFormat != "json" {
-		return fmt.Errorf("unknown --log-format %q: want text or json", a.logFormat)
-	}
-	a.log.json, a.log.debugging = a.logFormat == "json", a.debug
-	if a.logFile != "" {
-		if err := a.log.open(a.logFile); err != nil {
-			return err
-		}
-	}
-	if a.root == "" {
-		a.root = runtime.DefaultRoot(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR"))
-	}
-	if a.root, err = filepath.Abs(a.root); err != nil {
-		return err
-	}
-	return a.refuseUnsupported()
-}
-
-func (a *app) refuseUnsupported() error {
-	if a.systemdCgroup {
-		return errors.New("--systemd-cgroup is not supported: minirun manages cgroups itself")
-	}
-	if a.rootless == "auto" {
-		return nil
-	}
-	yes, err := strconv.ParseBool(a.rootless)
-	if err != nil {
-		return fmt.Errorf("unknown --rootless %q: want true, false or auto", a.rootless)
-	}
-	if yes {
-		return errors.New("--rootless=true is not supported: minirun needs root")
-	}
-	return nil
-}
-
 // do parses the flags of a verb and carries it out.
 func (a *app) do(v *verb, args []string) (int, error) {
 	start := time.Now()
@@ -163,15 +108,24 @@ func (a *app) do(v *verb, args []string) (int, error) {
 	code, err := act(a, args)
 	a.log.debug(fmt.Sprintf("%s took %v, exit code %d", strings.TrimSpace(v.name+" "+a.object), time.Since(start), code))
 	if err != nil {
-		err = fmt.Errorf("%s: %w", strings.TrimSpace(v.name+" "+a.object), err)
+		err = a.about(v, err)
 	}
 	return code, err
+}
+
+// about says what could not be done. Engines show the words of a failed exec
+// to their users as they are, and expect runc's.
+func (a *app) about(v *verb, err error) error {
+	if exec := (*runtime.ExecError)(nil); errors.As(err, &exec) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", strings.TrimSpace(v.name+" "+a.object), err)
 }
 
 // count checks the number of arguments.
 func (v *verb) count(args []string) error {
 	for _, arg := range args[min(1, len(args)):] {
-		if len(arg) > 1 && arg[0] == '-' {
+		if len(arg) > 1 && arg[0] == '-' && !v.command {
 			return fmt.Errorf("flags go before the arguments: %s", arg)
 		}
 	}

@@ -19,7 +19,7 @@ Flags:
 ` + bundleFlagHelp + createFlagsHelp + `
 Examples:
   minirun create -b ./web web
-  minirun create --bundle /b --pid-file /b/init.pid --console-socket /tmp/pty.sock c1
+  minirun create --bundle /b --pid-file /b/pid --console-socket /b/pty.sock c1
 `,
 	setup: setupCreate,
 }
@@ -33,6 +33,13 @@ const createFlagsHelp = `  --console-socket PATH   send the terminal's master to
   --no-pivot              use MS_MOVE and chroot in place of pivot_root
   --no-new-keyring        keep the caller's session keyring
   --preserve-fds N        pass N file descriptors, from 3 on, to the container
+  --init                  PID 1 is an init, which starts the program, passes
+                          signals on to it and reaps orphans
+  --init-forward WHO      signals go to child (default), its group, or all
+  --init-wait WHOM        end when the main program has ended, or (default) when
+                          all have, whom the stop signal is sent then
+  --init-grace DURATION   give these so much time (default 5s), or never kill
+  --init-exit-map C:C,…   exit with the second code in place of the first
 `
 
 func setupCreate(f *flag.FlagSet) action {
@@ -59,6 +66,11 @@ func defineCreate(f *flag.FlagSet, o *runtime.CreateOptions) {
 	boolFlag(f, &o.NoPivot, "no-pivot", "")
 	boolFlag(f, &o.NoNewKeyring, "no-new-keyring", "")
 	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "")
+	boolFlag(f, &o.Init.On, "init", "")
+	stringFlag(f, &o.Init.Forward, "init-forward", "")
+	stringFlag(f, &o.Init.Wait, "init-wait", "")
+	stringFlag(f, &o.Init.Grace, "init-grace", "")
+	stringFlag(f, &o.Init.ExitMap, "init-exit-map", "")
 }
 
 // complete checks the flags and fills in the default bundle.

@@ -12,6 +12,7 @@ created and never started. Then the poststop hooks run.
 Flags:
   -f, --force   end the container first if it is alive; a success also when
                 there is no such container
+  --keep-exit   keep how it has ended, for wait
 
 Examples:
   minirun delete web
@@ -21,9 +22,12 @@ Examples:
 }
 
 func setupDelete(f *flag.FlagSet) action {
-	var force bool
+	var force, keep bool
 	boolFlag(f, &force, "force", "f")
+	boolFlag(f, &keep, "keep-exit", "")
 	return func(a *app, args []string) (int, error) {
-		return 0, a.runtime().Delete(args[0], force)
+		rt := a.runtime()
+		rt.KeepExit = keep
+		return 0, rt.Delete(args[0], force)
 	}
 }

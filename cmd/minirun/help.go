@@ -14,7 +14,7 @@ Verbs:
 
 const overviewTail = `
 Global flags, before the verb:
-  --root DIR           where the state of containers is kept (default /run/minirun)
+  --root DIR           where containers are kept (default /run/minirun)
   --log FILE           append errors and warnings to FILE
   --log-format FORMAT  text or json (default text)
   --debug              log what minirun does, too
@@ -26,7 +26,7 @@ Global flags, before the verb:
 Examples:
   minirun spec -b web && minirun run ./web    run the bundle in ./web
   minirun plan ./web                          print how it will be born
-  minirun --root /tmp/r list                  list the containers of another root
+  minirun --root /tmp/r list                  list containers of another root
 `
 
 // overview is minirun --help.

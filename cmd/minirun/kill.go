@@ -2,6 +2,9 @@ package main
 
 import (
 	"flag"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"minirun/runtime"
 )
@@ -17,6 +20,8 @@ container, and all processes of one without a PID namespace of its own.
 Flags:
   -a, --all   send it to every process of the container; a success also when
               the container has stopped
+  --explain   say when nothing will come of the signal, and what to do instead;
+              by itself where standard error is a terminal
 
 Examples:
   minirun kill web          ask it to end
@@ -26,9 +31,16 @@ Examples:
 	setup: setupKill,
 }
 
+// isTerminal reports whether a person reads the file.
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
 func setupKill(f *flag.FlagSet) action {
-	var all bool
+	var all, explain bool
 	boolFlag(f, &all, "all", "a")
+	boolFlag(f, &explain, "explain", "")
 	return func(a *app, args []string) (int, error) {
 		name := "TERM"
 		if len(args) == 2 {
@@ -38,6 +50,14 @@ func setupKill(f *flag.FlagSet) action {
 		if err != nil {
 			return 0, err
 		}
-		return 0, a.runtime().Kill(args[0], sig, all)
+		warning := ""
+		if explain || isTerminal(a.stderr) {
+			warning = a.runtime().KillWarning(args[0], sig)
+		}
+		if err := a.runtime().Kill(args[0], sig, all); err != nil || warning == "" {
+			return 0, err
+		}
+		a.log.warn(warning)
+		return 0, nil
 	}
 }

@@ -1,11 +1,11 @@
 // Command minirun runs containers as runc does.
-package main
-
+//
 // A verb is one short process: the Go runtime need not read the CPU limits of
 // its cgroup at every start, nor watch them (5 % of a start).
 //
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+package main
 
 import "os"
 

@@ -23,6 +23,7 @@ with its code, or with 128+N when signal N has ended it.
 Flags:
 ` + bundleFlagHelp + createFlagsHelp + `  -d, --detach            return as soon as the program runs
   --keep                  do not delete the container at its end
+  --keep-exit             delete it, and keep how it has ended, for wait
   --no-subreaper          do not adopt orphans of the container
 
 Examples:
@@ -39,6 +40,8 @@ func setupRun(f *flag.FlagSet) action {
 	defineCreate(f, &o.CreateOptions)
 	boolFlag(f, &o.Detach, "detach", "d")
 	boolFlag(f, &o.Keep, "keep", "")
+	keepExit := false
+	boolFlag(f, &keepExit, "keep-exit", "")
 	boolFlag(f, &o.NoSubreaper, "no-subreaper", "")
 	return func(a *app, args []string) (int, error) {
 		o.ID = args[0]
@@ -49,7 +52,9 @@ func setupRun(f *flag.FlagSet) action {
 		if err := complete(&o.CreateOptions); err != nil {
 			return 0, err
 		}
-		return a.runtime().Run(o)
+		rt := a.runtime()
+		rt.KeepExit = keepExit
+		return rt.Run(o)
 	}
 }
 

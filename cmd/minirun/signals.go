@@ -24,11 +24,14 @@ Flags:
   --all             look at every process of the container
   --format FORMAT   text, or json: an object a line and process (default text)
   --verdict         look at no container; answer by the rule for what these say:
-    --target T      init or process (default init)
-    --sender S      inside or outside the PID namespace (default outside)
-    --how H         kill, sigqueue, kernel, timer, io or fault (default kill)
-    --disposition D dfl, ign or handler (default dfl)
-    --blocked, --waiting, --traced, --dying
+  --target T        init or process (default init)
+  --sender S        inside or outside the PID namespace (default outside)
+  --how H           kill, sigqueue, kernel, timer, io or fault (default kill)
+  --disposition D   dfl, ign or handler (default dfl)
+  --blocked         the target blocks the signal
+  --waiting         it waits for the signal in sigtimedwait
+  --traced          it is traced
+  --dying           it has begun to exit
 
 Examples:
   minirun signals web

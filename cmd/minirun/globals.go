@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"minirun/runtime"
+)
+
+// globals are the flags that stand before the verb.
+type globals struct {
+	root, logFile, logFormat, rootless string
+	debug, systemdCgroup, version      bool
+}
+
+func (g *globals) define(f *flag.FlagSet) {
+	f.StringVar(&g.root, "root", "", "")
+	f.StringVar(&g.logFile, "log", "", "")
+	f.StringVar(&g.logFormat, "log-format", "text", "")
+	f.StringVar(&g.rootless, "rootless", "auto", "")
+	f.BoolVar(&g.debug, "debug", false, "")
+	f.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "")
+	f.BoolVar(&g.version, "version", false, "")
+	f.BoolVar(&g.version, "v", false, "")
+}
+
+// configure acts upon the global flags.
+func (a *app) configure() (err error) {
+	if a.logFormat != "text" && a.logFormat != "json" {
+		return fmt.Errorf("unknown --log-format %q: want text or json", a.logFormat)
+	}
+	a.log.json, a.log.debugging = a.logFormat == "json", a.debug
+	if a.logFile != "" {
+		if err := a.log.open(a.logFile); err != nil {
+			return err
+		}
+	}
+	if a.root == "" {
+		a.root = runtime.DefaultRoot(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR"))
+	}
+	if a.root, err = filepath.Abs(a.root); err != nil {
+		return err
+	}
+	return a.refuseUnsupported()
+}
+
+func (a *app) refuseUnsupported() error {
+	if a.systemdCgroup {
+		return errors.New("--systemd-cgroup is not supported: minirun manages cgroups itself")
+	}
+	if a.rootless == "auto" {
+		return nil
+	}
+	yes, err := strconv.ParseBool(a.rootless)
+	if err != nil {
+		return fmt.Errorf("unknown --rootless %q: want true, false or auto", a.rootless)
+	}
+	if yes {
+		return errors.New("--rootless=true is not supported: minirun needs root")
+	}
+	return nil
+}
