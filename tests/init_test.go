@@ -1,0 +1,322 @@
+package tests
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"minirun/tests/rig"
+)
+
+// An initProgram is what a container's program runs under: minirun's own init,
+// or one that is installed on the machine.
+type initProgram struct {
+	name   string
+	flags  []string // of run and create
+	path   string   // on the host; "" for the built-in one
+	prefix []string // of process.args
+}
+
+var inits = []initProgram{
+	{name: "minirun", flags: []string{"--init"}},
+	{name: "tini", path: "/usr/bin/tini", prefix: []string{"/pid1", "--"}},
+	{name: "dumb-init", path: "/usr/bin/dumb-init", prefix: []string{"/pid1", "--"}},
+	{name: "catatonit", path: "/usr/bin/catatonit", prefix: []string{"/pid1", "--"}},
+}
+
+// onEachInit runs a test under every init of this machine.
+func onEachInit(t *testing.T, test func(r *rig.Rig, i initProgram)) {
+	for _, i := range inits {
+		t.Run(i.name, func(t *testing.T) {
+			if _, err := os.Stat(i.path); i.path != "" && err != nil {
+				t.Skipf("not installed: %s", i.name)
+			}
+			r := rig.New(t)
+			r.MinirunOnly("--init")
+			test(r, i)
+		})
+	}
+}
+
+// container is one whose program runs under the init.
+func (i initProgram) container(r *rig.Rig, mods ...rig.Mod) *rig.Container {
+	r.Helper()
+	c := r.Container(mods...)
+	if i.path == "" {
+		return c
+	}
+	for _, dir := range []string{"/lib64", "/lib/x86_64-linux-gnu"} { // the loader and the C library
+		if _, err := os.Stat(dir); err == nil {
+			c.Edit(rig.Bind(dir, dir, "ro"))
+		}
+	}
+	c.Edit(rig.Bind(i.path, "/pid1", "ro"), func(s *specs.Spec) {
+		s.Process.Args = append(i.prefix[:len(i.prefix):len(i.prefix)], s.Process.Args...)
+	})
+	return c
+}
+
+func (i initProgram) run(c *rig.Container) rig.Result { c.Helper(); return c.Run(i.flags...) }
+
+// start makes a container of a program and waits until that says that it is
+// ready. It returns the call that started it, with its output, and the init's pid.
+func (i initProgram) start(r *rig.Rig, p *program, mods ...rig.Mod) (*rig.Container, *rig.Call, int) {
+	r.Helper()
+	c := i.container(r, append(mods, rig.Args("/prog"))...)
+	p.build(c)
+	call := r.Spawn(append(append([]string{"run", "-d", "--bundle", c.Bundle}, i.flags...), c.ID))
+	awaitReady(r, call, func() {})
+	return c, call, c.Pid()
+}
+
+// awaitReady waits for a program that has a lot to do, and looks meanwhile.
+func awaitReady(r *rig.Rig, call *rig.Call, look func()) {
+	r.Helper()
+	for begun := time.Now(); !strings.Contains(call.Output(), readyText); time.Sleep(time.Millisecond) {
+		if look(); time.Since(begun) > rig.Deadline {
+			r.Fatalf("not ready: %q", call.Output())
+		}
+	}
+}
+
+// What a caller sees of a program under an init, and where peers differ.
+var initBehaviours = []struct {
+	name   string
+	script string
+	want   string
+	peers  map[string]string // what the others do, wherever it is something else
+}{
+	{name: "exit code", script: `exit 7`, want: "7"},
+	{name: "death by a signal", script: `kill -9 $$`, want: "137"},
+	{name: "death by a signal that a fault raises", script: `kill -SEGV $$`, want: "139"},
+	{name: "a child of PID 1", script: `echo $PPID`, want: "1 0"},
+	{name: "an empty mask and default dispositions", script: `grep -E 'Sig(Blk|Ign|Cgt)' /proc/self/status | tr -d '0\n\t'`,
+		want: "SigBlk:SigIgn:SigCgt: 0", peers: map[string]string{"catatonit": "SigBlk:38SigIgn:SigCgt: 0"}},
+	{name: "a group of its own", script: `set -- $(cat /proc/self/stat); [ $5 != 1 ] && echo own`, want: "own 0"},
+	{name: "a session that is PID 1's, or its groups would be orphaned", script: `set -- $(cat /proc/$$/stat); echo $6`,
+		want: "1 0", peers: map[string]string{"dumb-init": "2 0"}},
+	{name: "the others finish what they do when the program is gone",
+		script: `sh -c 'trap "sleep 0.2; echo cleaned; exit" TERM; echo up; while :; do sleep 0.02; done' & sleep 0.4; exit 3`,
+		want:   "up cleaned 3",
+		peers:  map[string]string{"tini": "up 3", "dumb-init": "up 3", "catatonit": "up 3"}},
+	{name: "a stopped process hears that too",
+		script: `sh -c 'trap "echo cleaned; exit" TERM; echo up; kill -STOP $$; while :; do sleep 0.02; done' & sleep 0.4; exit 3`,
+		want:   "up cleaned 3",
+		peers:  map[string]string{"tini": "up 3", "dumb-init": "up 3", "catatonit": "up 3"}},
+	{name: "one in another session hears that too",
+		script: `setsid sh -c 'trap "echo cleaned; exit" TERM; echo up; while :; do sleep 0.02; done' & sleep 0.4; exit 3`,
+		want:   "up cleaned 3",
+		peers:  map[string]string{"tini": "up 3", "dumb-init": "up 3", "catatonit": "up 3"}},
+	{name: "PID 1 holds no directory", script: `readlink /proc/1/cwd`, want: "/ 0"},
+}
+
+func TestInitBehaviour(t *testing.T) {
+	onEachInit(t, func(r *rig.Rig, i initProgram) {
+		for _, b := range initBehaviours {
+			x := i.run(i.container(r, rig.Sh(b.script), rig.AllCaps()))
+			got := strings.Join(append(strings.Fields(x.Stdout), strconv.Itoa(x.Code)), " ")
+			want := b.want
+			if other, ok := b.peers[i.name]; ok {
+				want = other
+			}
+			if got != want {
+				r.Errorf("%s: %q, not %q: %s", b.name, got, want, x.Stderr)
+			}
+		}
+	})
+}
+
+// Flags and annotations of minirun's own.
+func TestInitOptions(t *testing.T) {
+	late := rig.Sh(`sh -c 'trap "" TERM; while :; do sleep 0.02; done' & sleep 0.1; exit 3`)
+	for name, o := range map[string]struct {
+		mods        []rig.Mod
+		flags       []string
+		code        int
+		least, most time.Duration
+	}{
+		"grace":               {[]rig.Mod{late}, []string{"--init-grace", "500ms"}, 3, 500 * time.Millisecond, 4 * time.Second},
+		"no grace":            {[]rig.Mod{late}, []string{"--init-grace=0s"}, 3, 0, time.Second},
+		"leave with main":     {[]rig.Mod{late}, []string{"--init-wait", "main"}, 3, 0, time.Second},
+		"exit map":            {[]rig.Mod{rig.Sh("exit 9")}, []string{"--init-exit-map", "143:0,9:4"}, 4, 0, time.Second},
+		"grace of annotation": {[]rig.Mod{late, annotate("minirun.init.grace", "10ms")}, nil, 3, 0, time.Second},
+		"stop signal": {[]rig.Mod{annotate("org.opencontainers.image.stopSignal", "USR1"),
+			rig.Sh(`sh -c 'trap "exit" USR1; trap "" TERM; while :; do sleep 0.02; done' & sleep 0.3; exit 3`)}, nil, 3, 0, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rig.New(t)
+			r.MinirunOnly("--init")
+			x := r.Container(o.mods...).Run(append([]string{"--init"}, o.flags...)...)
+			if x.Code != o.code || x.Took < o.least || x.Took > o.most {
+				t.Errorf("code %d after %v: %s", x.Code, x.Took, x.Stderr)
+			}
+		})
+	}
+}
+
+func annotate(key, value string) rig.Mod {
+	return func(s *specs.Spec) {
+		if s.Annotations == nil {
+			s.Annotations = map[string]string{}
+		}
+		s.Annotations[key] = value
+	}
+}
+
+func TestInitByAnnotation(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("minirun.init")
+	if got := r.Container(annotate("minirun.init", "true"), rig.Sh("cat /proc/1/comm")).Output(); got != "minirun-init" {
+		t.Errorf("PID 1 is %q", got)
+	}
+}
+
+func TestInitRefusals(t *testing.T) {
+	for name, c := range map[string]struct {
+		mods  []rig.Mod
+		flags []string
+		want  string
+	}{
+		"no PID namespace": {[]rig.Mod{rig.HostNamespace(specs.PIDNamespace)}, []string{"--init"}, "no PID namespace"},
+		"flags alone":      {nil, []string{"--init-grace", "1s"}, "need --init"},
+		"forward":          {nil, []string{"--init", "--init-forward", "both"}, "want child, group or all"},
+		"wait":             {nil, []string{"--init", "--init-wait", "none"}, "want main or all"},
+		"grace":            {nil, []string{"--init", "--init-grace", "soon"}, "want a duration"},
+		"exit map":         {nil, []string{"--init", "--init-exit-map", "1:256"}, "want CODE:CODE"},
+		"annotation":       {[]rig.Mod{annotate("minirun.init", "perhaps")}, nil, "want true or false"},
+		"no program":       {[]rig.Mod{rig.Args("nosuch")}, []string{"--init"}, "executable file not found in $PATH"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rig.New(t)
+			r.MinirunOnly("--init")
+			con := r.Container(c.mods...)
+			if x := con.Create(c.flags...); x.Code != 1 || !strings.Contains(x.Message(), c.want) {
+				t.Errorf("code %d: %s", x.Code, x.Stderr)
+			}
+		})
+	}
+}
+
+// A program that goes away between create and start is start's error.
+func TestInitReportsTheExecveToStart(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("start reports the execve")
+	c := r.Container(rig.Args("/bin/once"))
+	path := filepath.Join(c.Rootfs(), "bin/once")
+	if err := os.Symlink("busybox", path); err != nil {
+		t.Fatal(err)
+	}
+	c.MustCreate("--init")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if x := c.Start(); x.Code == 0 || !strings.Contains(x.Message(), "no such file") || !strings.Contains(x.Message(), "/bin/once") {
+		t.Errorf("code %d: %s", x.Code, x.Stderr)
+	}
+	c.WaitStopped()
+}
+
+func TestInitStatuses(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("--init")
+	c := r.Container().MustCreate("--init")
+	if s := c.Status(); s != "created" {
+		t.Errorf("status %s before start", s)
+	}
+	c.MustStart()
+	if s := c.Status(); s != "running" {
+		t.Errorf("status %s after start", s)
+	}
+	c.Kill("TERM")
+	c.WaitStopped()
+}
+
+// One task, and few pages of memory.
+func TestInitIsSmall(t *testing.T) {
+	onEachInit(t, func(r *rig.Rig, i initProgram) {
+		_, _, pid := i.start(r, witness())
+		pss, err := strconv.Atoi(strings.TrimSuffix(rig.Field(r.Proc(pid, "smaps_rollup"), "Pss"), " kB"))
+		tasks := r.ProcStatus(pid, "Threads")
+		r.Logf("%s: %s task, Pss %d kB", i.name, tasks, pss)
+		if i.path == "" && (pss > 24 || tasks != "1" || err != nil) {
+			r.Errorf("%s tasks, Pss %d kB, %v", tasks, pss, err)
+		}
+	})
+}
+
+// pids is how many tasks, dead ones included, the container's cgroup has.
+func pids(c *rig.Container) int {
+	n, _ := strconv.Atoi(strings.TrimSpace(c.Read(c.Cgroup("pids") + "/pids.current")))
+	return n
+}
+
+// cpu is the time that a process has run.
+func cpu(r *rig.Rig, pid int) time.Duration {
+	ns, _ := strconv.ParseInt(strings.Fields(r.Proc(pid, "schedstat"))[0], 10, 64)
+	return time.Duration(ns)
+}
+
+const many = 10_000
+
+// Ten thousand zombies, handed over at once.
+func TestInitReapsABurst(t *testing.T) {
+	onEachInit(t, func(r *rig.Rig, i initProgram) {
+		c, _, pid := i.start(r, hoard(many))
+		if n := pids(c); n != many+3 {
+			r.Errorf("%d tasks before", n)
+		}
+		hoarder := 0
+		for _, p := range strings.Fields(r.Read(c.Cgroup("pids") + "/cgroup.procs")) {
+			if n, _ := strconv.Atoi(p); r.Proc(n, "comm") == "hoarder\n" {
+				hoarder = n
+			}
+		}
+		before, begun := cpu(r, pid), time.Now()
+		if err := unix.Kill(hoarder, unix.SIGKILL); err != nil {
+			r.Fatal(err)
+		}
+		for pids(c) > 2 {
+			if time.Since(begun) > 10*time.Second {
+				r.Fatalf("%d tasks are left", pids(c))
+			}
+		}
+		took := time.Since(begun)
+		r.Logf("%s: %v, %.0f reaped a second, CPU %v", i.name, took, many/took.Seconds(), cpu(r, pid)-before)
+	})
+}
+
+// A stream of orphans, with the count of tasks flat.
+func TestInitAdoptsAStream(t *testing.T) {
+	onEachInit(t, func(r *rig.Rig, i initProgram) {
+		n := many
+		if i.path != "" {
+			n = many / 5 // peers are here for comparison
+		}
+		c := i.container(r, rig.Args("/prog"))
+		orphans(n).build(c)
+		call := r.Spawn(append(append([]string{"run", "-d", "--bundle", c.Bundle}, i.flags...), c.ID))
+		if x := call.Wait(); x.Code != 0 {
+			r.Fatal(x.Stderr)
+		}
+		pid, peak := c.Pid(), 0
+		awaitReady(r, call, func() { peak = max(peak, pids(c)) })
+		if !rig.Eventually(func() bool { return pids(c) == 2 }) {
+			r.Errorf("%d tasks in the end", pids(c))
+		}
+		r.Logf("%s: at most %d tasks, CPU %v per orphan", i.name, peak, cpu(r, pid)/time.Duration(n))
+		if peak > n/10 {
+			r.Errorf("at most %d tasks", peak)
+		}
+	})
+}
+
+func (s siginfo) String() string {
+	return fmt.Sprintf("code %d pid %d value %d", s.code, s.pid, s.value)
+}
