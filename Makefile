@@ -1,0 +1,48 @@
+# What a newcomer runs. `make help` lists the targets.
+
+export CGO_ENABLED = 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      ?= go
+PREFIX  ?= /usr/local
+FUZZTIME ?= 20s
+
+.PHONY: help build run test bench fuzz lint golden install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+build: ## build bin/minirun
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/minirun ./cmd/minirun
+
+run: build ## run a container from a bundle made here and now (root)
+	@tests/demo/run bin/minirun
+
+test: build ## run every test; installs what it lacks (root)
+	@tests/install
+	CI=$(CI) $(GO) run gotest.tools/gotestsum@v1.13.0 --format pkgname -- -timeout 40m ./...
+
+bench: build ## measure beside runc, crun and unshare, interleaved (root)
+	@tests/install
+	$(GO) run ./tests/bench -minirun bin/minirun
+
+fuzz: ## fuzz everything that parses, FUZZTIME each
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; \
+	  done; done
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	GOFLAGS=-tags=faults $(GO) vet ./runtime
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+golden: ## rewrite the golden files
+	$(GO) test ./nsinit ./runtime/... ./cmd/... -update
+
+install: build ## install minirun below PREFIX
+	install -D -m 0755 bin/minirun $(DESTDIR)$(PREFIX)/bin/minirun
+
+clean: ## remove what was built
+	rm -rf bin
