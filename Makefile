@@ -39,7 +39,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 golden: ## rewrite the golden files
-	$(GO) test ./nsinit ./runtime/... ./cmd/... -update
+	$(GO) test ./cmd/minirun ./nsinit ./runtime ./runtime/lab ./runtime/signals -update
 
 install: build ## install minirun below PREFIX
 	install -D -m 0755 bin/minirun $(DESTDIR)$(PREFIX)/bin/minirun

@@ -3,6 +3,7 @@ package nsinit
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // A machine is what the assembler has to know of an architecture.
@@ -46,24 +47,38 @@ func machineOf(arch string) (machine, error) {
 }
 
 // executable puts the data, which has the headers in front of it, and the
-// code into one ELF file, without a gap between them. In memory they keep
-// their offset in a page, as the kernel demands, but lie in pages of their
-// own: the data readable and writable, the code readable and executable.
+// code into one ELF file. In memory they keep their offset in a page, as the
+// kernel demands, but lie in pages of their own: the data readable and
+// writable, the code readable and executable.
 func executable(p *program) ([]byte, error) {
 	offset := alignUp(p.initialised, 4) // arm64 instructions are aligned
-	entry := alignUp(imageBase+p.size, p.machine.pageSize) + offset%p.machine.pageSize
 	f := make([]byte, offset, int(offset)+36*len(p.plan.Steps)+256)
 	p.fill(f)
 	f, err := lower(p, f)
 	if err != nil {
 		return nil, err
 	}
+	f, offset = savePage(f, offset)
+	entry := alignUp(imageBase+p.size, p.machine.pageSize) + offset%p.machine.pageSize
 	p.writeHeader(f[:0], entry)
 	segments, page, text := f[:elfHeader], p.machine.pageSize, uint64(len(f))-offset
 	segments = appendSegment(segments, ptLoad, pfR|pfW, 0, imageBase, p.initialised, p.size, page)
 	segments = appendSegment(segments, ptLoad, pfR|pfX, offset, entry, text, text, page)
 	appendSegment(segments, ptGNUStack, pfR|pfW, 0, 0, 0, 0, 16)
 	return f, nil
+}
+
+// savePage moves the code, which has no address of its own in it, to the next
+// page of the file where that spares it one: the page that code and data share
+// is mapped twice, and counts twice.
+func savePage(f []byte, offset uint64) ([]byte, uint64) {
+	const page = 4 << 10
+	text := uint64(len(f)) - offset
+	if alignUp(offset%page+text, page) == alignUp(text, page) {
+		return f, offset
+	}
+	aligned := alignUp(offset, page)
+	return slices.Insert(f, int(offset), make([]byte, aligned-offset)...), aligned
 }
 
 // writeHeader writes an Elf64_Ehdr.

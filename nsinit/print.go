@@ -78,6 +78,22 @@ func callText(c Call) string {
 	return text
 }
 
+// Subject names the call for an error: its name, and of an fsconfig the option,
+// because the errno alone does not tell which one the filesystem does not like.
+func (c Call) Subject() string {
+	if c.Name != "fsconfig" || len(c.Args) < 4 {
+		return c.Name
+	}
+	key, ok := c.Args[2].(Str)
+	if !ok {
+		return c.Name
+	}
+	if value, ok := c.Args[3].(Str); ok {
+		return c.Name + " " + string(key) + "=" + string(value)
+	}
+	return c.Name + " " + string(key)
+}
+
 func branchText(c Call, at map[string]int) string {
 	var to []string
 	for _, on := range c.On {

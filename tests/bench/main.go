@@ -1,105 +1,98 @@
-// Command bench measures minirun beside whichever of runc, crun and unshare
-// the machine has: whole commands, interleaved in one run, medians and ratios.
-// It prints a Markdown table and judges nothing.
+// Bench measures minirun beside whichever of runc, crun and unshare(1) the
+// machine has, one run of each in turn (A B C A B C …), so that what disturbs
+// the machine disturbs all alike. It prints medians, and what minirun's is of
+// each peer's, as a Markdown table, and asserts nothing.
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
-
-	"golang.org/x/sys/unix"
+	"regexp"
+	"strings"
+	"time"
 
 	"minirun/tests/rig"
 )
 
 func main() {
 	minirun := flag.String("minirun", "bin/minirun", "the minirun to measure")
-	runs := flag.Int("n", 60, "runs of each command that count")
+	peers := flag.String("peers", "runc crun unshare", "what to measure beside it; paths are welcome")
+	n := flag.Int("n", 60, "runs of each scenario for each subject")
+	only := flag.String("only", "", "measure only scenarios that match this regular expression")
 	flag.Parse()
-	if err := bench(*minirun, *runs); err != nil {
+	if err := bench(*minirun, *peers, *n, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// isolated in the environment says that the mount namespace is our own.
-const isolated = "BENCH_ISOLATED"
-
-func bench(minirun string, runs int) error {
+// bench measures and prints.
+func bench(minirun, peers string, n int, only string) error {
 	if os.Geteuid() != 0 {
-		return errors.New("needs root: containers are made")
+		return fmt.Errorf("it needs root")
 	}
-	if os.Getenv(isolated) == "" {
-		return isolate()
+	if err := rig.Isolate(); err != nil {
+		return err
 	}
-	path, err := filepath.Abs(minirun)
+	if err := rig.MountMissingV1(); err != nil {
+		return err
+	}
+	filter, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
-	if err := rig.MountMissingV1(); err != nil { // or crun 1.8 starts no container on a hybrid host
-		return err
-	}
-	dir, err := os.MkdirTemp("", "minirun-bench-")
+	s, err := newStage()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	tools, err := findTools(path)
+	defer s.close()
+	subjects, err := find(minirun, strings.Fields(peers))
 	if err != nil {
 		return err
 	}
-	b := &benchmark{dir: dir, runs: runs, tools: tools}
-	if err := b.bundles(); err != nil {
-		return err
-	}
-	if err := b.measure(); err != nil {
-		return err
-	}
-	return b.print(os.Stdout)
-}
-
-// isolate executes the benchmark again in a mount namespace of its own.
-func isolate() error {
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("unshare mount namespace: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make / private: %w", err)
-	}
-	return unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), isolated+"=1"))
-}
-
-// A tool is a runtime, or unshare.
-type tool struct {
-	name, path, version string
-}
-
-// findTools are minirun and its peers; minirun is the first.
-func findTools(minirun string) ([]tool, error) {
-	own, err := rig.Identify(minirun)
-	if err != nil {
-		return nil, err
-	}
-	tools := []tool{{"minirun", own.Path, own.Version}}
-	for _, name := range []string{"crun", "runc"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
+	t := newTable(subjects)
+	for _, sc := range scenarios() {
+		if filter.MatchString(sc.name) {
+			t.rows = append(t.rows, s.measure(sc, subjects, n))
 		}
-		peer, err := rig.Identify(path)
-		if err != nil {
-			return nil, err
+	}
+	machine(os.Stdout, subjects, n)
+	t.print(os.Stdout)
+	return nil
+}
+
+// warmup runs are not counted: they load the page cache.
+const warmup = 3
+
+// measure runs one scenario n times for each subject, in turn.
+func (s *stage) measure(sc scenario, subjects []subject, n int) row {
+	r := row{scenario: sc, values: make([][]float64, len(subjects))}
+	if sc.once {
+		n = min(n, 5)
+	}
+	begun := time.Now()
+	for i := range n + warmup {
+		for k, sub := range subjects {
+			do := sc.do
+			if sub.kind == "unshare" {
+				do = sc.bare
+			}
+			if do == nil || r.failed(k) {
+				continue
+			}
+			v, err := do(s, sub)
+			if err != nil {
+				fmt.Fprintf(os.Stderr, "%s, %s: %v\n", sc.name, sub.name, err)
+				r.values[k] = nil
+				r.errs = append(r.errs, k)
+				continue
+			}
+			if i >= warmup {
+				r.values[k] = append(r.values[k], v)
+			}
 		}
-		tools = append(tools, tool{name, path, peer.Version})
 	}
-	if path, err := exec.LookPath("unshare"); err == nil {
-		tools = append(tools, tool{"unshare", path, "with the same namespaces"})
-	}
-	return tools, nil
+	fmt.Fprintf(os.Stderr, "%-45s %v\n", sc.name, time.Since(begun).Round(time.Millisecond))
+	return r
 }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"minirun/tests/rig"
+)
+
+// A stage is where the runs take place: bundles, a state root, names.
+type stage struct {
+	dir   string
+	null  *os.File
+	count int
+}
+
+// The bundles, by the config.json that each has.
+const (
+	plainTrue, plainSleep   = "plain-true", "plain-sleep"
+	dockerTrue, dockerSleep = "docker-true", "docker-sleep"
+)
+
+func newStage() (*stage, error) {
+	dir, err := os.MkdirTemp("", rig.Marker+"-")
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{dir: dir, null: null}
+	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep} {
+		if err := s.bundle(b); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *stage) close() {
+	reap()
+	rig.RemoveCgroups()
+	os.RemoveAll(s.dir)
+}
+
+// bundle writes one bundle; the config of docker is without the seccomp
+// profile, the hook of its network, and the zeros that stand for nothing.
+func (s *stage) bundle(name string) error {
+	dir := filepath.Join(s.dir, name)
+	if err := rig.MakeRootfs(filepath.Join(dir, "rootfs")); err != nil {
+		return err
+	}
+	spec := rig.Spec("bench")
+	if name == dockerTrue || name == dockerSleep {
+		var err error
+		if spec, err = rig.Recorded("docker"); err != nil {
+			return err
+		}
+		if err := rig.Adapt(spec, dir, "bench"); err != nil {
+			return err
+		}
+		spec.Hooks = nil
+		spec.Linux.Resources.CPU = nil
+		spec.Linux.Resources.BlockIO = nil
+	}
+	spec.Process.Args = []string{"/bin/sleep", "1000"}
+	if name == plainTrue || name == dockerTrue {
+		spec.Process.Args = []string{"/bin/true"}
+	}
+	spec.Root = &specs.Root{Path: "rootfs", Readonly: spec.Root.Readonly}
+	return rig.WriteBundle(dir, spec)
+}
+
+// id is a name for the next container.
+func (s *stage) id() string {
+	s.count++
+	return fmt.Sprintf("b%d", s.count)
+}
+
+// call runs a subject's verb and is how long that took.
+func (s *stage) call(sub subject, args ...string) (time.Duration, error) {
+	return s.exec(sub.path, append([]string{"--root", s.root(sub)}, args...)...)
+}
+
+// root is the state root of a subject.
+func (s *stage) root(sub subject) string {
+	return filepath.Join(s.dir, "root-"+filepath.Base(sub.path))
+}
+
+// exec runs a program to its end with /dev/null for its descriptors.
+func (s *stage) exec(path string, args ...string) (time.Duration, error) {
+	begun := time.Now()
+	p, err := os.StartProcess(path, append([]string{path}, args...), &os.ProcAttr{Files: []*os.File{s.null, s.null, s.null}, Env: os.Environ()})
+	if err != nil {
+		return 0, err
+	}
+	state, err := p.Wait()
+	took := time.Since(begun)
+	if err == nil && !state.Success() {
+		err = fmt.Errorf("%s %v: %v%s", path, args, state, s.why(path, args))
+	}
+	return took, err
+}
+
+// reap waits for the inits that were orphaned to this process.
+func reap() {
+	for {
+		if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); pid <= 0 && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// why runs a call that failed again, for its words.
+func (s *stage) why(path string, args []string) string {
+	out, _ := exec.Command(path, args...).CombinedOutput()
+	return " (" + string(out) + ")"
+}
