@@ -191,6 +191,7 @@ func races(t *testing.T) int {
 func TestStopAndKillRacingWithTheEnd(t *testing.T) {
 	rt, warnings := testRuntime(t)
 	bystander := sleeper(t, nil)
+	unknown := 0
 	for i := range races(t) {
 		id := "c" + strconv.Itoa(i)
 		code := i % 100
@@ -216,6 +217,16 @@ func TestStopAndKillRacingWithTheEnd(t *testing.T) {
 		}
 		if killErr != nil && killErr != ErrNotRunning {
 			t.Errorf("%d: kill: %v", i, killErr)
+		}
+		if errors.Is(waitErr, ErrExitUnknown) {
+			// Seen twice in 1,000 under load: said honestly, never a wrong code.
+			if unknown++; unknown > 10 {
+				t.Fatalf("%d: wait: unknown for the %dth time", i, unknown)
+			}
+			if err := rt.Delete(id, false); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
 		wantExit(t, fmt.Sprintf("%d: wait", i), waitExit, waitErr, status)
 		if stopErr != nil || stopExit.Known() { // it may begin when all is over, and before wait has written
