@@ -50,6 +50,23 @@ func awaitPidfds(t *testing.T, pid, want int) {
 	}
 }
 
+// awaitPoll waits until a thread of this process sleeps in ppoll(2), which unix.Poll is.
+func awaitPoll(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		for _, tid := range numbersIn("/proc/self/task") {
+			text, _ := os.ReadFile("/proc/self/task/" + strconv.Itoa(tid) + "/syscall")
+			nr, _, _ := strings.Cut(string(text), " ")
+			if nr == strconv.Itoa(unix.SYS_PPOLL) {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatal("no thread polls")
+		}
+	}
+}
+
 // shInit starts a script as the init of a PID namespace of its own, and keeps
 // a record of it under an id.
 func shInit(t *testing.T, rt *Runtime, id, script string) (*exec.Cmd, *Record) {
@@ -191,7 +208,6 @@ func races(t *testing.T) int {
 func TestStopAndKillRacingWithTheEnd(t *testing.T) {
 	rt, warnings := testRuntime(t)
 	bystander := sleeper(t, nil)
-	unknown := 0
 	for i := range races(t) {
 		id := "c" + strconv.Itoa(i)
 		code := i % 100
@@ -201,6 +217,7 @@ func TestStopAndKillRacingWithTheEnd(t *testing.T) {
 		var all sync.WaitGroup
 		all.Go(func() { waitExit, waitErr = rt.Wait(id, time.Minute) })
 		awaitPidfds(t, init.Process.Pid, 2) // os/exec's and Wait's
+		awaitPoll(t)                        // Wait has proved whose pidfd it is, which nobody can once it is reaped
 		end()
 		all.Go(func() {
 			time.Sleep(time.Duration(i%11) * 500 * time.Microsecond)
@@ -217,16 +234,6 @@ func TestStopAndKillRacingWithTheEnd(t *testing.T) {
 		}
 		if killErr != nil && killErr != ErrNotRunning {
 			t.Errorf("%d: kill: %v", i, killErr)
-		}
-		if errors.Is(waitErr, ErrExitUnknown) {
-			// Seen twice in 1,000 under load: said honestly, never a wrong code.
-			if unknown++; unknown > 10 {
-				t.Fatalf("%d: wait: unknown for the %dth time", i, unknown)
-			}
-			if err := rt.Delete(id, false); err != nil {
-				t.Fatal(err)
-			}
-			continue
 		}
 		wantExit(t, fmt.Sprintf("%d: wait", i), waitExit, waitErr, status)
 		if stopErr != nil || stopExit.Known() { // it may begin when all is over, and before wait has written
