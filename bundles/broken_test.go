@@ -239,8 +239,6 @@ func TestABrokenConfigGetsOneClearLine(t *testing.T) {
 func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 	refused := map[string]bool{}
 	for _, tc := range []struct{ patch, name string }{
-		{`{"process":{"apparmorProfile":"x"}}`, `process.apparmorProfile`},
-		{`{"process":{"selinuxLabel":"x"}}`, `process.selinuxLabel`},
 		{`{"process":{"scheduler":{}}}`, `process.scheduler`},
 		{`{"process":{"ioPriority":{}}}`, `process.ioPriority`},
 		{`{"process":{"execCPUAffinity":{}}}`, `process.execCPUAffinity`},
@@ -255,7 +253,6 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 		{`{"linux":{"timeOffsets":{"monotonic":{}}}}`, `linux.timeOffsets`},
 		{`{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/s"}}}`, `linux.seccomp.listenerPath`},
 		{`{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_NOTIFY"}]}}}`, `linux.seccomp.syscalls "SCMP_ACT_NOTIFY"`},
-		{`{"linux":{"mountLabel":"x"}}`, `linux.mountLabel`},
 		{`{"linux":{"intelRdt":{}}}`, `linux.intelRdt`},
 		{`{"linux":{"memoryPolicy":{}}}`, `linux.memoryPolicy`},
 		{`{"linux":{"personality":{}}}`, `linux.personality`},

@@ -19,8 +19,6 @@ var unsupported = [...]struct {
 	namespace func(specs.LinuxNamespace) bool
 	linux     func(*specs.Linux) bool
 }{
-	{name: "process.apparmorProfile", process: func(p *specs.Process) bool { return p.ApparmorProfile != "" }},
-	{name: "process.selinuxLabel", process: func(p *specs.Process) bool { return p.SelinuxLabel != "" }},
 	{name: "process.scheduler", process: func(p *specs.Process) bool { return p.Scheduler != nil }},
 	{name: "process.ioPriority", process: func(p *specs.Process) bool { return p.IOPriority != nil }},
 	{name: "process.execCPUAffinity", process: func(p *specs.Process) bool { return p.ExecCPUAffinity != nil }},
@@ -38,7 +36,6 @@ var unsupported = [...]struct {
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
 	{name: "linux.seccomp.listenerPath", linux: func(l *specs.Linux) bool { return l.Seccomp != nil && l.Seccomp.ListenerPath != "" }},
 	{name: `linux.seccomp.syscalls "SCMP_ACT_NOTIFY"`, linux: func(l *specs.Linux) bool { return notifies(l.Seccomp) }},
-	{name: "linux.mountLabel", linux: func(l *specs.Linux) bool { return l.MountLabel != "" }},
 	{name: "linux.intelRdt", linux: func(l *specs.Linux) bool { return l.IntelRdt != nil }},
 	{name: "linux.memoryPolicy", linux: func(l *specs.Linux) bool { return l.MemoryPolicy != nil }},
 	{name: "linux.personality", linux: func(l *specs.Linux) bool { return l.Personality != nil }},

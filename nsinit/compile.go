@@ -31,8 +31,8 @@ func Compile(spec *specs.Spec, f Facts) (*Plan, error) {
 		b.clone, b.clean, b.namespaces,
 		b.rootfs, b.mounts, b.devices, b.console,
 		b.join, b.runtimeHooks, b.containerHooks,
-		b.sysctls, b.readonly, b.mask, b.pivot,
-		b.identity, b.lookup, b.wait, b.keepReport, b.seccomp, b.execve,
+		b.sysctls, b.openLabels, b.readonly, b.mask, b.pivot,
+		b.identity, b.lookup, b.writeLabels, b.wait, b.keepReport, b.seccomp, b.execve,
 	} {
 		phase()
 		if b.err != nil {
@@ -78,6 +78,10 @@ type builder struct {
 	joined  bool                   // the step that waits for the cgroup stands
 	frozen  []late                 // mounts that turn read-only when all is in place
 	joining *Join                  // exec: the container to join
+
+	proc      *Cell      // a procfs that only minirun sees, while it is open
+	labelled  []lsmLabel // what security modules want to be told before the execve
+	keycreate *Cell      // likewise, before the keyring is made
 
 	label  string // of the next step
 	labels int

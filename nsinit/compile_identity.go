@@ -16,10 +16,7 @@ func (b *builder) identity() {
 	p := b.spec.Process
 	b.stdio(p.User.UID)
 	b.rlimits(p.Rlimits)
-	if !b.facts.NoNewKeyring {
-		b.do("a session keyring of its own", Call{Name: "keyctl", On: tolerate(unix.ENOSYS, unix.EPERM),
-			Args: []Arg{sym(unix.KEYCTL_JOIN_SESSION_KEYRING, "KEYCTL_JOIN_SESSION_KEYRING"), str("_ses." + b.facts.ID)}})
-	}
+	b.keyring()
 	b.inCwd = &Cell{Name: "entered"}
 	b.do("process.cwd, while still privileged", Call{Name: "chdir", Args: []Arg{str(b.cwd())},
 		Result: b.inCwd, On: tolerate(unix.EACCES)})

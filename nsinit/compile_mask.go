@@ -107,6 +107,9 @@ func (b *builder) emptyTmpfs() *Cell {
 	for _, kv := range [][2]string{{"nr_blocks", "1"}, {"nr_inodes", "1"}} {
 		b.configure(why, fs, kv[0], kv[1])
 	}
+	if text := b.mountLabel("tmpfs", nil); text != "" {
+		b.configure(why, fs, "context", text)
+	}
 	b.create(why, fs)
 	m := b.open(why, "empty", "fsmount", Val{fs}, fsmountCloexec,
 		sym(unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC,

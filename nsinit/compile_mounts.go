@@ -128,10 +128,15 @@ func (b *builder) filesystem(m mounting) *Cell {
 			b.configureFlag(m.why, fs, flag)
 		}
 	}
-	b.configureAll(m.why, fs, m.data())
+	data := m.data()
+	b.configureAll(m.why, fs, data)
+	if text := b.mountLabel(m.fsType(), data); text != "" {
+		b.configure(m.why, fs, "context", text)
+	}
 	b.create(m.why, fs)
 	fd := b.open(m.why, "mount", "fsmount", Val{fs}, fsmountCloexec, attrArg(m.attrs()))
 	b.close(fs)
+	b.labelRoot(m, fd)
 	return fd
 }
 

@@ -7,19 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sysctls writes linux.sysctl through a procfs that nothing of the root file
-// system can stand in for: mounted for this, attached nowhere
-// (CVE-2025-52881).
+// sysctls writes linux.sysctl.
 func (b *builder) sysctls() {
 	set := b.spec.Linux.Sysctl
 	if len(set) == 0 {
 		return
 	}
-	const why = "a procfs that only minirun sees"
-	fs := b.open(why, "fs", "fsopen", str("proc"), fsopenCloexec)
-	b.create(why, fs)
-	proc := b.open(why, "proc", "fsmount", Val{fs}, fsmountCloexec, num(0))
-	b.close(fs)
+	proc := b.procfs()
 	keys := make([]string, 0, len(set))
 	for k := range set {
 		keys = append(keys, k)
@@ -28,7 +22,27 @@ func (b *builder) sysctls() {
 	for _, k := range keys {
 		b.sysctl(proc, k, set[k])
 	}
-	b.close(proc)
+}
+
+// procfs is a procfs that nothing of the root file system can stand in for:
+// mounted for this, attached nowhere (CVE-2025-52881).
+func (b *builder) procfs() *Cell {
+	if b.proc != nil {
+		return b.proc
+	}
+	const why = "a procfs that only minirun sees"
+	fs := b.open(why, "fs", "fsopen", str("proc"), fsopenCloexec)
+	b.create(why, fs)
+	b.proc = b.open(why, "proc", "fsmount", Val{fs}, fsmountCloexec, num(0))
+	b.close(fs)
+	return b.proc
+}
+
+func (b *builder) closeProcfs() {
+	if b.proc != nil {
+		b.close(b.proc)
+		b.proc = nil
+	}
 }
 
 func (b *builder) sysctl(proc *Cell, key, value string) {

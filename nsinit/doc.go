@@ -24,6 +24,7 @@
 //	compile_hooks.go       hooks, inside and outside
 //	compile_sysctl.go, compile_mask.go
 //	compile_identity.go    limits, ids, capabilities, working directory
+//	compile_label.go       labels of SELinux and AppArmor
 //	compile_exec.go        the program looked up, the wait for start, execve
 //	compile_seccomp.go     the filter, right before the execve; seccomp*.go compile it
 //

@@ -18,6 +18,9 @@ type Facts struct {
 	Permitted      uint64   // the caller's permitted set
 	Home           string   // home directory of process.user in the container's passwd file
 
+	SELinux  bool   // the kernel enforces or logs by it; looked up when a label is asked for
+	AppArmor string // where a process asks for its profile: attr/apparmor/exec, or attr/exec before Linux 5.8; empty: off
+
 	Mounts  []MountFacts  // one for each entry of mounts
 	Cgroups []CgroupMount // what a mount of type cgroup shows; one entry named "" is a pure v2 host
 

@@ -85,6 +85,9 @@ func (b *birth) compile(wait bool) error {
 	for _, name := range nsinit.MissingCaps(spec.Process.Capabilities, b.facts) {
 		b.rt.warn("process.capabilities: this host cannot give " + name)
 	}
+	for _, w := range nsinit.Ignored(spec, b.facts) {
+		b.rt.warn(w)
+	}
 	b.facts.ID, b.facts.Wait, b.facts.Console = b.opts.ID, wait, spec.Process.Terminal
 	if b.facts.Init, err = initOf(b.opts.Init, spec.Annotations); err != nil {
 		return err

@@ -5,10 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
 	"minirun/bundles"
+	"minirun/nsinit"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -20,7 +22,7 @@ import (
 // root file system: os.Root, and every name below a descriptor.
 func (b *birth) copyUp(i int) (int, error) {
 	m := &b.bundle.Spec.Mounts[i]
-	mount, err := detachedTmpfs(m, b.facts.Mounts[i].TargetMode)
+	mount, err := b.detachedTmpfs(m, b.facts.Mounts[i].TargetMode)
 	if err != nil {
 		return -1, err
 	}
@@ -31,7 +33,7 @@ func (b *birth) copyUp(i int) (int, error) {
 	return mount, nil
 }
 
-func detachedTmpfs(m *specs.Mount, mode uint32) (int, error) {
+func (b *birth) detachedTmpfs(m *specs.Mount, mode uint32) (int, error) {
 	opts, err := bundles.ParseMount(m)
 	if err != nil {
 		return -1, err
@@ -44,6 +46,9 @@ func detachedTmpfs(m *specs.Mount, mode uint32) (int, error) {
 	data := opts.Data
 	if mode != 0 {
 		data = append([]bundles.KV{{Key: "mode", Value: strconv.FormatUint(uint64(mode), 8)}}, data...)
+	}
+	if text := nsinit.MountLabel(b.bundle.Spec.Linux, b.facts, "tmpfs", data); text != "" {
+		data = append(slices.Clip(data), bundles.KV{Key: "context", Value: text})
 	}
 	for _, d := range data {
 		if err := configure(ctx, d); err != nil {

@@ -29,6 +29,8 @@ type ExecOptions struct {
 	AdditionalGids  []uint32 // after those of config.json
 	Caps            []string // in addition: bounding, effective and permitted
 	NoNewPrivileges *bool
+	AppArmor        string // profile
+	ProcessLabel    string // of SELinux
 
 	Cgroups      []string // [controller[,controller]:]path below the container's cgroup
 	IgnorePaused bool
@@ -59,6 +61,12 @@ func (o *ExecOptions) change(p *specs.Process) error {
 	}
 	if o.NoNewPrivileges != nil {
 		p.NoNewPrivileges = *o.NoNewPrivileges
+	}
+	if o.AppArmor != "" {
+		p.ApparmorProfile = o.AppArmor
+	}
+	if o.ProcessLabel != "" {
+		p.SelinuxLabel = o.ProcessLabel
 	}
 	if o.User != "" {
 		if err := changeUser(&p.User, o.User); err != nil {

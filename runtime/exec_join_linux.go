@@ -124,6 +124,7 @@ func (x *execution) gatherFacts() error {
 		f.Stdio[fd] = stdioOf(fd)
 	}
 	f.Home = homeOf(x.bundle, procPath(x.init.r.Pid)+"/root")
+	labelFacts(f, x.bundle.Spec)
 	return nil
 }
 

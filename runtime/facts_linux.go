@@ -40,6 +40,7 @@ func gatherFacts(b *bundles.Bundle, h *cgroups.Host, g *cgroups.Group) (nsinit.F
 	}
 	f.Cgroups = cgroupMounts(b.Spec, h, g)
 	f.Home = homeOf(b, f.Root)
+	labelFacts(&f, b.Spec)
 	return f, nil
 }
 

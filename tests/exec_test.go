@@ -88,8 +88,8 @@ func TestExecOutcomes(t *testing.T) {
 		{"no command", []string{c.ID}, outcome{255, "exec failed: "}},
 		{"terminal without socket", []string{"-d", "-t", c.ID, "ls"}, outcome{255, "without setting console socket"}},
 		{"socket without terminal", []string{"-d", "--console-socket", "/none", c.ID, "ls"}, outcome{255, "cannot use console socket"}},
-		{"apparmor", []string{"--apparmor", "x", c.ID, "ls"}, outcome{255, "--apparmor is not supported"}},
-		{"label", []string{"--process-label", "x", c.ID, "ls"}, outcome{255, "--process-label is not supported"}},
+		{"apparmor", []string{"--apparmor", "x", c.ID, "ls"}, outcome{255, "process.apparmorProfile: "}},
+		{"label", []string{"--process-label", "x", c.ID, "ls"}, outcome{255, "process.selinuxLabel: "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := r.Do(append([]string{"exec"}, tt.args...)...)

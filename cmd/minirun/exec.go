@@ -43,8 +43,8 @@ Flags:
   -g, --additional-gids GID   add a group; may be repeated
   -c, --cap CAP               add a capability; may be repeated
       --no-new-privs          set no_new_privs
-      --apparmor PROFILE      not supported, refused
-      --process-label LABEL   not supported, refused
+      --apparmor PROFILE      AppArmor profile; refused where AppArmor is off
+      --process-label LABEL   SELinux label; refused where SELinux is off
 
 Examples:
   minirun exec -t web sh
@@ -56,7 +56,6 @@ Examples:
 
 func setupExec(f *flag.FlagSet) action {
 	var o runtime.ExecOptions
-	var apparmor, label string
 	stringFlag(f, &o.Process, "process", "p")
 	boolFlag(f, &o.Detach, "detach", "d")
 	stringFlag(f, &o.PidFile, "pid-file", "")
@@ -66,11 +65,9 @@ func setupExec(f *flag.FlagSet) action {
 	boolFlag(f, &o.IgnorePaused, "ignore-paused", "")
 	f.Var((*listFlag)(&o.Cgroups), "cgroup", "")
 	defineProcess(f, &o)
-	stringFlag(f, &apparmor, "apparmor", "")
-	stringFlag(f, &label, "process-label", "")
 	return func(a *app, args []string) (int, error) {
 		o.ID, o.Args = args[0], args[1:]
-		if err := checkExec(&o, apparmor, label); err != nil {
+		if err := checkExec(&o); err != nil {
 			return exitExec, &runtime.ExecError{Err: err}
 		}
 		code, err := a.runtime().Exec(o)
@@ -89,6 +86,8 @@ func defineProcess(f *flag.FlagSet, o *runtime.ExecOptions) {
 	stringFlag(f, &o.User, "user", "u")
 	bothVar(f, (*idsFlag)(&o.AdditionalGids), "additional-gids", "g")
 	bothVar(f, (*listFlag)(&o.Caps), "cap", "c")
+	stringFlag(f, &o.AppArmor, "apparmor", "")
+	stringFlag(f, &o.ProcessLabel, "process-label", "")
 	f.BoolFunc("no-new-privs", "", func(text string) error {
 		on, err := strconv.ParseBool(text)
 		o.NoNewPrivileges = &on
@@ -96,12 +95,8 @@ func defineProcess(f *flag.FlagSet, o *runtime.ExecOptions) {
 	})
 }
 
-func checkExec(o *runtime.ExecOptions, apparmor, label string) error {
+func checkExec(o *runtime.ExecOptions) error {
 	switch {
-	case apparmor != "":
-		return errors.New("--apparmor is not supported by this version of minirun")
-	case label != "":
-		return errors.New("--process-label is not supported by this version of minirun")
 	case o.PreserveFDs < 0:
 		return fmt.Errorf("--preserve-fds %d: want a number of descriptors", o.PreserveFDs)
 	case o.Process == "" && len(o.Args) == 0:
