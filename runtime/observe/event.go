@@ -24,7 +24,7 @@ type Event struct {
 
 	Code    int32  // Generate, Deliver: si_code, sign included
 	Status  uint32 // Exit, Ended: as wait(2) gives it; that of the process where GroupDead is set
-	Handler uint64 // Deliver: sa_handler; 0 SIG_DFL, 1 SIG_IGN, else a function
+	Handler uint64 // Deliver, Generate: the receiver's sa_handler for Signal; 0 SIG_DFL, 1 SIG_IGN, else a function
 	Count   uint64 // Lost: how many events
 
 	// Generate: of the receiving thread, before the signal is queued.
@@ -36,7 +36,7 @@ type Event struct {
 	Task   Task // who does it: the sender, the parent, the one that exits
 	Target Task // to whom: the receiver, the child; Exit and Census: the parent
 
-	Text string // Mark, Rung: what minirun did, in words; Populated, Attach: path of the group; Census: what it waits in
+	Text string // Mark, Rung: what minirun did, in words; Populated, Attach: path of the group; Exec: path of the program; Census: what it waits in
 }
 
 // A Task is a thread and its process. The zero value is nobody.

@@ -7,8 +7,12 @@ import (
 	"minirun/runtime/signals"
 )
 
-// WireSize is the size in bytes of a record.
-const WireSize = 152
+// WireSize is the size in bytes of a record without its text, WireTextMax the
+// most that a text can have.
+const (
+	WireSize    = 152
+	WireTextMax = 1024
+)
 
 // The record in which events come through the pipe from minirun-observe. The
 // eBPF programs fill it in the ring buffer, so that nothing is worked out on
@@ -25,7 +29,7 @@ const WireSize = 152
 //	18  u16  Evidence (low byte), Origin (high byte)
 //	20  i32  Code
 //	24  u32  Status
-//	28  u32  zero
+//	28  u32  size of Text, which follows the record
 //	32  u64  Handler
 //	40  u64  Count
 //	48  u64  Blocked
@@ -34,7 +38,7 @@ const WireSize = 152
 //	104      Target: the same                                                  40 bytes
 //	144 u64  zero (room to grow)
 //
-// Text, Caught and Ignored do not travel.
+// Text follows, without a NUL. Caught and Ignored do not travel.
 const (
 	WireTime        = 0
 	WireKind        = 8
@@ -48,6 +52,7 @@ const (
 	WireOrigin      = 19
 	WireCode        = 20
 	WireStatus      = 24
+	WireTextSize    = 28
 	WireHandler     = 32
 	WireCount       = 40
 	WireBlocked     = 48
@@ -68,8 +73,9 @@ const (
 	WireTaskSize = 40
 )
 
-// AppendWire appends the record of an event.
+// AppendWire appends the record of an event; a text is cut at WireTextMax.
 func AppendWire(dst []byte, e *Event) []byte {
+	text := e.Text[:min(len(e.Text), WireTextMax)]
 	dst = append(dst, make([]byte, WireSize)...)
 	b, le := dst[len(dst)-WireSize:], binary.LittleEndian
 	le.PutUint64(b[WireTime:], uint64(e.Time))
@@ -80,13 +86,14 @@ func AppendWire(dst []byte, e *Event) []byte {
 	b[WireEvidence], b[WireOrigin] = byte(e.Evidence), byte(e.Origin)
 	le.PutUint32(b[WireCode:], uint32(e.Code))
 	le.PutUint32(b[WireStatus:], e.Status)
+	le.PutUint32(b[WireTextSize:], uint32(len(text)))
 	le.PutUint64(b[WireHandler:], e.Handler)
 	le.PutUint64(b[WireCount:], e.Count)
 	le.PutUint64(b[WireBlocked:], uint64(e.Blocked))
 	le.PutUint64(b[WireRealBlocked:], uint64(e.RealBlocked))
 	e.Task.put(b[WireTask:])
 	e.Target.put(b[WireTarget:])
-	return dst
+	return append(dst, text...)
 }
 
 func (t *Task) put(b []byte) {
@@ -96,14 +103,22 @@ func (t *Task) put(b []byte) {
 	copy(b[WireComm:], t.Comm[:])
 }
 
-// DecodeWire reads one record of exactly WireSize bytes. It refuses what no
-// source writes: a kind or a signal that there is not.
-func DecodeWire(b []byte) (Event, error) {
-	if len(b) != WireSize {
-		return Event{}, fmt.Errorf("decode record: %d bytes, want %d", len(b), WireSize)
+// DecodeWire reads the record at the beginning of b and tells its size, 0 when
+// b does not hold the whole of it. It refuses what no source writes: a kind or
+// a signal that there is not.
+func DecodeWire(b []byte) (e Event, size int, err error) {
+	if len(b) < WireSize {
+		return e, 0, nil
 	}
 	le := binary.LittleEndian
-	e := Event{
+	text := le.Uint32(b[WireTextSize:])
+	if text > WireTextMax {
+		return e, 0, fmt.Errorf("decode record: a text of %d bytes", text)
+	}
+	if size = WireSize + int(text); len(b) < size {
+		return e, 0, nil
+	}
+	e = Event{
 		Time: int64(le.Uint64(b[WireTime:])), Kind: Kind(b[WireKind]),
 		Signal: b[WireSignal], Result: b[WireResult], State: b[WireState],
 		Has: Has(le.Uint16(b[WireHas:])), Flags: Flags(le.Uint16(b[WireFlags:])), CPU: le.Uint16(b[WireCPU:]),
@@ -114,7 +129,10 @@ func DecodeWire(b []byte) (Event, error) {
 	}
 	e.Task.get(b[WireTask:])
 	e.Target.get(b[WireTarget:])
-	return e, e.check()
+	if text > 0 {
+		e.Text = string(b[WireSize:size])
+	}
+	return e, size, e.check()
 }
 
 func (t *Task) get(b []byte) {

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 )
 
@@ -12,6 +13,7 @@ func sample() Event {
 		Signal: 15, Result: Ignored, State: 'S', Code: -6, Status: 9, Handler: 0x55d0deadbeef, Count: 7,
 		Blocked: 1 << 63, RealBlocked: 1,
 		Task:   Task{Pid: 10, Tgid: 9, Inside: Unknown, Own: Unknown, Depth: Unknown, Parent: 1, Comm: Comm("a name that is too long")},
+		Text:   "/docker/7",
 		Target: Task{Pid: 12, Tgid: 12, Inside: 7, Own: 1, Depth: 1, Parent: 11, Comm: Comm("sh")},
 	}
 }
@@ -19,12 +21,17 @@ func sample() Event {
 func TestARecordComesBackAsItWas(t *testing.T) {
 	want := sample()
 	b := AppendWire([]byte("x"), &want)
-	if len(b) != 1+WireSize {
+	if len(b) != 1+WireSize+len(want.Text) {
 		t.Fatalf("%d bytes", len(b))
 	}
-	got, err := DecodeWire(b[1:])
-	if err != nil || got != want {
-		t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
+	got, size, err := DecodeWire(append(b[1:], "the next one"...))
+	if err != nil || got != want || size != len(b)-1 {
+		t.Fatalf("got  %+v, %d, %v\nwant %+v, %d", got, size, err, want, len(b)-1)
+	}
+	for n := range size {
+		if _, size, err := DecodeWire(b[1 : 1+n]); size != 0 || err != nil {
+			t.Fatalf("of %d bytes it took %d: %v", n, size, err)
+		}
 	}
 	if name := got.Task.Name(); name != "a name that is " {
 		t.Errorf("name %q: the kernel keeps 15 bytes", name)
@@ -41,12 +48,15 @@ func TestARecordThatNoSourceWritesIsRefused(t *testing.T) {
 	} {
 		e := sample()
 		spoil(&e)
-		if _, err := DecodeWire(AppendWire(nil, &e)); err == nil {
+		if _, _, err := DecodeWire(AppendWire(nil, &e)); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
-	if _, err := DecodeWire(make([]byte, WireSize-1)); err == nil {
-		t.Error("a short record was taken")
+	e := sample()
+	long := AppendWire(nil, &e)
+	binary.LittleEndian.PutUint32(long[WireTextSize:], WireTextMax+1)
+	if _, _, err := DecodeWire(long); err == nil {
+		t.Error("an endless text was taken")
 	}
 }
 
@@ -54,12 +64,12 @@ func FuzzDecodeWire(f *testing.F) {
 	e := sample()
 	f.Add(AppendWire(nil, &e))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		e, err := DecodeWire(b)
-		if err != nil {
+		e, size, err := DecodeWire(b)
+		if err != nil || size == 0 {
 			return
 		}
-		again, err := DecodeWire(AppendWire(nil, &e))
-		if err != nil || again != e || len(b) != WireSize {
+		again, length, err := DecodeWire(AppendWire(nil, &e))
+		if err != nil || again != e || length != size {
 			t.Fatalf("%+v became %+v, %v", e, again, err)
 		}
 		if !bytes.Equal(b[WireTask:WireTarget+WireTaskSize], AppendWire(nil, &e)[WireTask:WireTarget+WireTaskSize]) {
