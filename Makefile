@@ -7,7 +7,7 @@ GO      ?= go
 PREFIX  ?= /usr/local
 FUZZTIME ?= 20s
 
-.PHONY: help build run test bench fuzz lint golden install clean
+.PHONY: help build run test conformance bench fuzz lint golden install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,10 @@ run: build ## run a container from a bundle made here and now (root)
 test: build ## run every test; installs what it lacks (root)
 	@tests/install
 	CI=$(CI) $(GO) run gotest.tools/gotestsum@v1.13.0 --format pkgname -- -timeout 40m ./...
+
+conformance: build ## run the OCI validation suite, built from its Go module (root)
+	@tests/install
+	$(GO) run ./tests/conformance -runtime bin/minirun
 
 bench: build ## measure beside runc, crun and unshare, interleaved (root)
 	@tests/install
