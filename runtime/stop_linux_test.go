@@ -168,11 +168,13 @@ func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
 	}
 	t.Cleanup(func() { parent.Process.Kill(); parent.Wait() })
 	var child int
-	for end := time.Now().Add(10 * time.Second); child == 0; time.Sleep(time.Millisecond) {
+	for end, comm := time.Now().Add(10*time.Second), ""; comm != "sleep\n"; time.Sleep(time.Millisecond) {
 		text, _ := os.ReadFile(procPath(parent.Process.Pid) + "/task/" + strconv.Itoa(parent.Process.Pid) + "/children")
 		child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+		name, _ := os.ReadFile(procPath(child) + "/comm")
+		comm = string(name)
 		if time.Now().After(end) {
-			t.Fatal("nsenter has not forked")
+			t.Fatal("nsenter has not started its program")
 		}
 	}
 	parent.Process.Signal(unix.SIGSTOP) // so that it does not wait for its child
