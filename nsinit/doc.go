@@ -28,6 +28,16 @@
 //	compile_exec.go        the program looked up, the wait for start, execve
 //	compile_seccomp.go     the filter, right before the execve; seccomp*.go compile it
 //
+// With --init the plan ends in a second one, of PID 1 itself ([Init]):
+//
+//	init.go                the choice between the two that there are
+//	init_fork.go           signals held back, the program started
+//	init_watch.go          the kernel reaps, the init polls the program's pidfd
+//	init_loop.go           where it cannot, the init reaps
+//	init_forward.go        signals passed on
+//	init_end.go            the others finish, the code
+//	init_seccomp.go        what a filter must leave it
+//
 // The root file system is hostile, config.json is trusted. Whatever lies below
 // the root is reached through a descriptor of it with openat2 and
 // RESOLVE_IN_ROOT, and mounts are attached by descriptor at both ends, so that

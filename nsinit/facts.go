@@ -25,6 +25,10 @@ type Facts struct {
 	Cgroups []CgroupMount // what a mount of type cgroup shows; one entry named "" is a pure v2 host
 
 	Init *Init // the built-in init that the caller asks for; nil without
+	// ExitInfo is whether a pidfd gives the exit status of a process that the
+	// kernel itself has reaped, also when its first thread had ended before:
+	// PIDFD_GET_INFO of Linux 6.16. Only an Init wants to know.
+	ExitInfo bool
 
 	Wait         bool // create: stop before the execve until start is called
 	Console      bool // process.terminal: pass the master over RoleConsole

@@ -15,6 +15,12 @@ import (
 // It is a Plan of its own, executed by the container's plan as its last step,
 // so it has the container's user, capabilities and cgroup, and nothing of
 // minirun's. It is one task of a few pages, and it polls nothing.
+//
+// There are two of them, and Compile chooses. Where the kernel keeps the exit
+// status of a process for its pidfd (Facts.ExitInfo), the init ignores SIGCHLD:
+// then an orphan that ends is gone in the same moment, by the kernel's doing
+// and on the orphan's own time, and the init is not woken (init_watch.go).
+// Elsewhere it reaps them itself (init_loop.go).
 type Init struct {
 	Forward Forward
 	Wait    InitWait
@@ -80,17 +86,22 @@ func (b *builder) initPlan(in Init) *Plan {
 		builder: builder{spec: b.spec, facts: b.facts, plan: &Plan{Arch: b.plan.Arch, Report: b.plan.Report}},
 		init:    in,
 		pid:     &Cell{Name: "pid"},
-		group:   &Cell{Name: "group"},
-		gone:    &Cell{Name: "gone"},
-		status:  &Cell{Name: "status"},
+		status:  &Cell{Name: "status", Data: space(4, "&status")},
+		sig:     &Cell{Name: "sig"},
+		full:    &Cell{Name: "full"},
+		dead:    &Cell{Name: "dead"},
 		info:    space(128, "&siginfo"),
 	}
 	i.guard()
 	i.fork(b.candidates(), b.environ())
-	i.settle()
-	i.await()
-	i.forward()
-	i.reap()
+	if i.watches = b.kernelReaps(); i.watches {
+		i.watching()
+	} else {
+		i.reaping()
+	}
+	if in.Wait == WaitAll {
+		i.others()
+	}
 	i.leave()
 	return i.plan
 }
@@ -100,13 +111,15 @@ type initBuilder struct {
 	builder
 	init Init
 
-	pid    *Cell // of the program; -1, which is "all" to kill(2), once it is gone
-	group  *Cell // -pid: its process group, to kill(2); -1 once it is gone
-	gone   *Cell // whether the program has been reaped: 0, 1, and 2 when the others have been told
-	status *Cell // of the program, by wait4
-	info   *Data // siginfo_t of the signal at hand
-	sig    *Cell // its number
+	pid    *Cell // of the program
+	status *Cell // of the program, as wait4 gives it
+	sig    *Cell // the signal at hand
+	info   *Data // its siginfo_t
 	full   *Cell // whether the program's queue had no room for it
+	dead   *Cell // the child that wait4 took
+
+	child   receiver // the program, to send signals to
+	watches bool     // the kernel reaps
 }
 
 // candidates are the paths under which the program is tried. The plan has

@@ -21,7 +21,7 @@ func sigset(signals ...unix.Signal) (set uint64) {
 	return set
 }
 
-// allSignals is the set that the init waits for.
+// allSignals is the set that the init blocks.
 func (b *initBuilder) allSignals() Arg {
 	return b.shared(words("~[ILL TRAP ABRT BUS FPE SEGV SYS]", ^faultSignals))
 }
@@ -103,13 +103,11 @@ func (b *initBuilder) halve() {
 // settle lets go of what the init does not need: end-of-file on the report
 // descriptor says that the program runs.
 func (b *initBuilder) settle() {
-	b.here("parent")
 	b.do("keep no directory busy", Call{Name: "chdir", Args: []Arg{str("/")}, On: tolerate(unix.EACCES)})
-	b.do("the program's group, to kill(2)", Set{Cell: b.group, A: num(0), Fn: Sub, B: Val{b.pid}})
 	b.halve()
-	b.call("the program runs, or has reported why not", "close", num(b.plan.Report))
-	if b.facts.PreserveFDs > 0 {
+	if n := b.facts.PreserveFDs; n > 0 {
 		b.do("preserved descriptors are the program's alone", Call{Name: "close_range", On: tolerate(unix.EPERM, unix.ENOSYS),
-			Args: []Arg{num(3), sym(0xffffffff, "~0U"), num(0)}})
+			Args: []Arg{num(3), num(2 + n), num(0)}})
 	}
+	b.call("the program runs, or has reported why not", "close", num(b.plan.Report))
 }

@@ -1,6 +1,7 @@
 package nsinit
 
 import (
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -9,13 +10,13 @@ import (
 
 // runInit executes an init as PID 1 of a new PID namespace of this machine's
 // processor or of qemu's, with a shell script as its program.
-func runInit(t *testing.T, arch, script string, change func(*Init)) ran {
+func runInit(t *testing.T, arch, script string, kernelReaps bool, change func(*Init)) ran {
 	t.Helper()
 	spec := minimal()
 	spec.Process.Args, spec.Process.Env = []string{"sh", "-c", script}, []string{"PATH=/nowhere:/bin:/usr/bin"}
 	in := with(change)
 	f := testFacts(spec, arch)
-	f.Init = &in
+	f.Init, f.ExitInfo = &in, kernelReaps
 	p, err := Compile(spec, f)
 	if err != nil {
 		t.Fatal(err)
@@ -42,12 +43,14 @@ func TestInitOnTheKernel(t *testing.T) {
 		"signals to group": {script: `trap 'echo got; exit 2' USR1; kill -USR1 1; while :; do sleep 0.01; done`, change: toGroup, stdout: "got\n", code: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onEach(t, func(t *testing.T, arch string) {
-				got := runInit(t, arch, c.script, c.change)
+			check := func(t *testing.T, got ran) {
 				if got.status != syscall.WaitStatus(c.code<<8) || got.stdout != c.stdout || got.reports != nil {
 					t.Errorf("got %+v, want %q and code %d", got, c.stdout, c.code)
 				}
-			})
+			}
+			onEach(t, func(t *testing.T, arch string) { check(t, runInit(t, arch, c.script, false, c.change)) })
+			// qemu's user mode does not know PIDFD_GET_INFO.
+			t.Run("the kernel reaping", func(t *testing.T) { check(t, runInit(t, runtime.GOARCH, c.script, true, c.change)) })
 		})
 	}
 }

@@ -52,3 +52,23 @@ func passes(a specs.LinuxSeccompAction) bool {
 	}
 	return false
 }
+
+// unfiltered tells whether a filter lets these calls through whatever their arguments.
+func (b *builder) unfiltered(names ...string) bool {
+	p := b.spec.Linux.Seccomp
+	return p == nil || !slices.ContainsFunc(names, func(name string) bool { return mayRefuse(p, name) })
+}
+
+// mayRefuse tells whether a profile refuses a system call, for some arguments at least.
+func mayRefuse(p *specs.LinuxSeccomp, name string) bool {
+	always := false
+	for _, rule := range p.Syscalls {
+		if slices.Contains(rule.Names, name) {
+			if !passes(rule.Action) {
+				return true
+			}
+			always = always || len(rule.Args) == 0
+		}
+	}
+	return !always && !passes(p.DefaultAction)
+}

@@ -60,3 +60,50 @@ func TestInitUnderDockersFilter(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The kernel reaps where it keeps exit statuses, and where nothing forbids the
+// calls and the descriptors that this takes.
+func TestInitLeavesTheReapingToTheKernel(t *testing.T) {
+	rule := func(action specs.LinuxSeccompAction, args []specs.LinuxSeccompArg, names ...string) specs.LinuxSyscall {
+		return specs.LinuxSyscall{Names: names, Action: action, Args: args}
+	}
+	some := []specs.LinuxSeccompArg{{Index: 1, Value: 1, Op: specs.OpEqualTo}}
+	allowed := func(rules ...specs.LinuxSyscall) *specs.LinuxSeccomp {
+		return &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: rules}
+	}
+	for name, c := range map[string]struct {
+		old     bool
+		filter  *specs.LinuxSeccomp
+		files   uint64
+		passed  int
+		watches bool
+	}{
+		"an old kernel":               {old: true},
+		"a new kernel":                {watches: true},
+		"a filter that allows all":    {filter: allowed(), watches: true},
+		"a call that is refused":      {filter: allowed(rule(specs.ActErrno, nil, "signalfd4"))},
+		"a call that may be refused":  {filter: allowed(rule(specs.ActErrno, some, "ioctl"))},
+		"allowed for some, and else":  {filter: allowed(rule(specs.ActAllow, some, "ioctl")), watches: true},
+		"few descriptors":             {files: 7},
+		"enough descriptors":          {files: 8, watches: true},
+		"few beside those preserved":  {files: 12, passed: 5},
+		"many beside those preserved": {files: 13, passed: 5, watches: true},
+	} {
+		spec := minimal()
+		spec.Process.NoNewPrivileges, spec.Linux.Seccomp = true, c.filter
+		if c.files > 0 {
+			spec.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: c.files, Hard: 64}}
+		}
+		f := testFacts(spec, "amd64")
+		f.ExitInfo, f.PreserveFDs = !c.old, c.passed
+		calls := map[string]bool{}
+		for _, s := range initPlanWith(t, spec, f, with(nil)).Init.Steps {
+			if c, ok := s.Op.(Call); ok {
+				calls[c.Name] = true
+			}
+		}
+		if calls["ppoll"] != c.watches || calls["rt_sigqueueinfo"] == c.watches {
+			t.Errorf("%s: calls %v", name, calls)
+		}
+	}
+}

@@ -3,12 +3,16 @@ package nsinit
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +20,20 @@ import (
 func initPlanOf(t testing.TB, in Init, arch string) *Plan {
 	t.Helper()
 	spec := minimal()
+	return initPlanWith(t, spec, testFacts(spec, arch), in)
+}
+
+// watchingPlanOf is that of the init which lets the kernel reap.
+func watchingPlanOf(t testing.TB, in Init, arch string) *Plan {
+	t.Helper()
+	spec := minimal()
 	f := testFacts(spec, arch)
+	f.ExitInfo = true
+	return initPlanWith(t, spec, f, in)
+}
+
+func initPlanWith(t testing.TB, spec *specs.Spec, f Facts, in Init) *Plan {
+	t.Helper()
 	f.Init = &in
 	p, err := Compile(spec, f)
 	if err == nil {
@@ -41,15 +58,21 @@ func leaveWithMain(in *Init) { in.Wait = WaitMain }
 func toGroup(in *Init)       { in.Forward = ForwardGroup }
 func toAll(in *Init)         { in.Forward = ForwardAll }
 
-var initDecisions = []struct {
+type decision struct {
 	name     string
 	change   func(*Init)
-	children int // beside the program
+	zombies  []death // from before the init began
+	children int     // beside the program
 	turns    []turn
+	woken    []turn // after them, unless the kernel reaps
 	fails    map[string][]unix.Errno
 	want     string // the notes
 	code     int
-}{
+}
+
+var initDecisions = []decision{
+	{name: "who ended before is reaped", zombies: []death{{5, 0}, {6, exits(1)}}, turns: []turn{chld(main(exits(7)))}, want: "reap 5, reap 6, reap 2", code: 7},
+	{name: "the program had ended before", zombies: []death{{5, 0}, main(exits(7))}, children: -1, woken: []turn{chld()}, want: "reap 5, reap 2", code: 7},
 	{name: "the program's code", turns: []turn{chld(main(exits(7)))}, want: "reap 2", code: 7},
 	{name: "the program's signal", turns: []turn{chld(main(killed(unix.SIGKILL)))}, want: "reap 2", code: 137},
 	{name: "the program's core", turns: []turn{chld(main(killed(unix.SIGSEGV) | 0x80))}, want: "reap 2", code: 139},
@@ -134,22 +157,42 @@ var initDecisions = []struct {
 func TestInitDecisions(t *testing.T) {
 	for _, d := range initDecisions {
 		t.Run(d.name, func(t *testing.T) {
-			w := &world{turns: d.turns, children: 1 + d.children, fails: map[string][]unix.Errno{}}
-			for name, list := range d.fails {
-				w.fails[name] = list
-			}
-			got, err := Emulate(initPlanOf(t, with(d.change), "amd64").Init, w.call)
-			if err != nil || got.Reports != nil || got.Name != "exit_group" || got.Code != d.code {
-				t.Errorf("ended with %+v, %v, not code %d", got, err, d.code)
-			}
-			if text := strings.Join(w.notes, ", "); text != d.want {
-				t.Errorf("did:  %s\nwant: %s", text, d.want)
-			}
-			if len(w.turns) != 0 {
-				t.Errorf("%d turns are left", len(w.turns))
-			}
+			d.check(t, initPlanOf(t, with(d.change), "amd64").Init, slices.Concat(d.turns, d.woken), d.want)
+		})
+		t.Run(d.name+", the kernel reaping", func(t *testing.T) {
+			d.check(t, watchingPlanOf(t, with(d.change), "amd64").Init, slices.Clone(d.turns), d.unwoken())
 		})
 	}
+}
+
+func (d *decision) check(t *testing.T, init *Plan, turns []turn, want string) {
+	t.Helper()
+	w := &world{turns: turns, zombies: d.zombies, children: 1 + d.children, fails: maps.Clone(d.fails)}
+	got, err := Emulate(init, w.call)
+	if err != nil || got.Reports != nil || got.Name != "exit_group" || got.Code != d.code {
+		t.Errorf("ended with %+v, %v, not code %d", got, err, d.code)
+	}
+	if text := strings.Join(w.notes, ", "); text != want {
+		t.Errorf("did:  %s\nwant: %s", text, want)
+	}
+	if len(w.turns) != 0 {
+		t.Errorf("%d turns are left", len(w.turns))
+	}
+}
+
+// unwoken is what the init does when the kernel reaps: the same, but it reaps
+// only who ended before it let the kernel, and who ends after the program.
+func (d *decision) unwoken() string {
+	var notes []string
+	before := true
+	for i, n := range strings.Split(d.want, ", ") {
+		reaps := strings.HasPrefix(n, "reap ")
+		if !reaps || !before || i < len(d.zombies) {
+			notes = append(notes, n)
+		}
+		before = before && n != fmt.Sprintf("reap %d", child)
+	}
+	return strings.Join(notes, ", ")
 }
 
 // The init's own queue takes half of the room for queued signals.
@@ -254,30 +297,37 @@ func TestInitNeedsAPIDNamespace(t *testing.T) {
 
 func TestInitPlansAreGolden(t *testing.T) {
 	for name, change := range map[string]func(*Init){"init": nil, "init-all": toAll, "init-main": leaveWithMain} {
-		text := printed(t, initPlanOf(t, with(change), "amd64").Init)
-		if other := printed(t, initPlanOf(t, with(change), "arm64").Init); other != text {
-			t.Errorf("the plan of arm64 reads otherwise:\n%s", firstDifference(text, other))
-		}
-		golden := filepath.Join("testdata", "init", name+".txt")
-		if *update {
-			if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
+		checkInitPlan(t, name, printed(t, initPlanOf(t, with(change), "amd64").Init), printed(t, initPlanOf(t, with(change), "arm64").Init))
+	}
+	checkInitPlan(t, "init-kernel-reaps", printed(t, watchingPlanOf(t, with(nil), "amd64").Init), printed(t, watchingPlanOf(t, with(nil), "arm64").Init))
+}
+
+func checkInitPlan(t *testing.T, name, text, arm64 string) {
+	t.Helper()
+	if arm64 != text {
+		t.Errorf("the plan of arm64 reads otherwise:\n%s", firstDifference(text, arm64))
+	}
+	golden := filepath.Join("testdata", "init", name+".txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if string(want) != text {
-			t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
-		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(want) != text {
+		t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
 	}
 }
 
 func TestInitIsSmall(t *testing.T) {
 	for _, arch := range arches {
-		if n := len(mustAssemble(t, initPlanOf(t, with(nil), arch).Init).ELF); n > 4096 {
-			t.Errorf("%s: %d bytes", arch, n)
+		for _, p := range []*Plan{initPlanOf(t, with(nil), arch), watchingPlanOf(t, with(nil), arch)} {
+			if n := len(mustAssemble(t, p.Init).ELF); n > 4096 {
+				t.Errorf("%s: %d bytes", arch, n)
+			}
 		}
 	}
 }

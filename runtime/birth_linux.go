@@ -92,6 +92,7 @@ func (b *birth) compile(wait bool) error {
 	if b.facts.Init, err = initOf(b.opts.Init, spec.Annotations); err != nil {
 		return err
 	}
+	b.facts.ExitInfo = b.facts.Init != nil && keepsExitStatus()
 	b.facts.NoPivot, b.facts.NoNewKeyring, b.facts.PreserveFDs = b.opts.NoPivot, b.opts.NoNewKeyring, b.opts.PreserveFDs
 	if b.plan, err = nsinit.Compile(spec, b.facts); err != nil {
 		return err

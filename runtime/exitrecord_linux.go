@@ -219,6 +219,20 @@ func reapedStatus(pidfd int) (unix.WaitStatus, bool) {
 	return unix.WaitStatus(info.Exit_code), true
 }
 
+// keepsExitStatus finds out whether reapedStatus can be relied on for a process
+// that nobody waits for. PIDFD_INFO_COREDUMP, which answers for the living, came
+// after PIDFD_INFO_EXIT, in Linux 6.16, and so did the correction of the status of
+// a process whose first thread had ended before (release_task, kernel/exit.c).
+func keepsExitStatus() bool {
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(pidfd)
+	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT | unix.PIDFD_INFO_COREDUMP}
+	return unix.IoctlPidfdInfo(pidfd, &info) == nil && info.Mask&unix.PIDFD_INFO_COREDUMP != 0
+}
+
 // zombieStatus reads the status of a process that nobody has reaped yet.
 func zombieStatus(pid int, start uint64) (unix.WaitStatus, bool, error) {
 	path := procPath(pid) + "/stat"

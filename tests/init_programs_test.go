@@ -140,6 +140,29 @@ func orphans(n int) *program {
 	return p
 }
 
+// late ends with a code that its second thread gives it, when the first has
+// already ended with another. A signal that waits for the first thread alone
+// tells which of the two is which: clone's result goes to memory of both.
+func late(first, second int) *program {
+	const flags = unix.CLONE_VM | unix.CLONE_FS | unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_THREAD | unix.CLONE_SYSVSEM
+	p, tid := &program{}, &nsinit.Cell{Name: "tid"}
+	usr1 := pointer(&nsinit.Data{Bytes: binary.LittleEndian.AppendUint64(nil, 1<<(unix.SIGUSR1-1))})
+	timeout := func(ns uint64) nsinit.Ptr {
+		return pointer(&nsinit.Data{Bytes: binary.LittleEndian.AppendUint64(make([]byte, 8), ns)})
+	}
+	p.block()
+	p.do(nsinit.Call{Name: "gettid", Result: tid})
+	p.call("tkill", nsinit.Val{Cell: tid}, number(int(unix.SIGUSR1)))
+	p.call("clone", number(flags), number(0), number(0), number(0), number(0))
+	p.do(nsinit.Call{Name: "rt_sigtimedwait", Args: []nsinit.Arg{usr1, number(0), timeout(0), number(8)},
+		On: []nsinit.On{{Errno: unix.EAGAIN, To: "thread"}}})
+	p.call("exit", number(first))
+	p.do(nsinit.Call{Name: "rt_sigtimedwait", Args: []nsinit.Arg{usr1, number(0), timeout(100e6), number(8)},
+		On: []nsinit.On{{Errno: unix.EAGAIN}}}, "thread")
+	p.call("exit_group", number(second))
+	return p
+}
+
 // infos are the siginfo_t in what a witness wrote.
 func infos(t testing.TB, output string) (list []siginfo) {
 	t.Helper()

@@ -133,6 +133,17 @@ func TestInitBehaviour(t *testing.T) {
 	})
 }
 
+// The code is the process's, not that of its first thread.
+func TestInitTakesTheCodeOfTheLastThread(t *testing.T) {
+	onEachInit(t, func(r *rig.Rig, i initProgram) {
+		c := i.container(r, rig.Args("/prog"))
+		late(3, 5).build(c)
+		if x := i.run(c); x.Code != 5 {
+			r.Errorf("code %d: %s", x.Code, x.Stderr)
+		}
+	})
+}
+
 // Flags and annotations of minirun's own.
 func TestInitOptions(t *testing.T) {
 	late := rig.Sh(`sh -c 'trap "" TERM; while :; do sleep 0.02; done' & sleep 0.1; exit 3`)
@@ -175,6 +186,27 @@ func TestInitByAnnotation(t *testing.T) {
 	r.MinirunOnly("minirun.init")
 	if got := r.Container(annotate("minirun.init", "true"), rig.Sh("cat /proc/1/comm")).Output(); got != "minirun-init" {
 		t.Errorf("PID 1 is %q", got)
+	}
+}
+
+// From Linux 6.16 on, the init ignores SIGCHLD, so that the kernel reaps; the
+// program does not inherit that (see "default dispositions" above).
+func TestInitLetsTheKernelReap(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("--init")
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	want := "0000000000000000"
+	if major > 6 || major == 6 && minor >= 16 {
+		want = "0000000000010000"
+	}
+	c := r.Container().MustCreate("--init").MustStart()
+	if !rig.Eventually(func() bool { return r.ProcStatus(c.Pid(), "SigIgn") == want }) {
+		t.Errorf("PID 1 ignores %s, not %s", r.ProcStatus(c.Pid(), "SigIgn"), want)
 	}
 }
 
