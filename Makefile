@@ -12,8 +12,9 @@ FUZZTIME ?= 20s
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-build: ## build bin/minirun
+build: ## build bin/minirun and bin/minirun-observe
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/minirun ./cmd/minirun
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/minirun-observe ./cmd/minirun-observe
 
 run: build ## run a container from a bundle made here and now (root)
 	@tests/demo/run bin/minirun
@@ -45,8 +46,9 @@ lint: ## gofmt, go vet, staticcheck
 golden: ## rewrite the golden files
 	$(GO) test ./cmd/minirun ./nsinit ./runtime ./runtime/lab ./runtime/signals -update
 
-install: build ## install minirun below PREFIX
+install: build ## install minirun and minirun-observe below PREFIX
 	install -D -m 0755 bin/minirun $(DESTDIR)$(PREFIX)/bin/minirun
+	install -D -m 0755 bin/minirun-observe $(DESTDIR)$(PREFIX)/bin/minirun-observe
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,0 +1,155 @@
+package bpf
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe"
+)
+
+// A pump carries records from the ring to the pipe.
+type pump struct {
+	set  *Set
+	ring *ringbuf.Reader
+	out  *os.File
+	rec  ringbuf.Record
+	buf  []byte
+	lost uint64 // as far as it is told
+}
+
+const (
+	// gather is how long records are let come together, in milliseconds. The
+	// kernel wakes a reader for the first record that it has not read, which
+	// costs whoever wrote it 10 µs: as much as a fork may be slowed down.
+	gather = 10
+	// full is when the buffer is written, in bytes.
+	full = 1 << 16
+	// lastWait bounds the wait for the Free of those who are reaped, which
+	// comes when an RCU period is over.
+	lastWait = 500 * time.Millisecond
+)
+
+func newPump(set *Set, out *os.File) (*pump, error) {
+	ring, err := ringbuf.NewReader(set.ring)
+	if err != nil {
+		return nil, fmt.Errorf("map ring buffer: %w", err)
+	}
+	return &pump{set: set, ring: ring, out: out, buf: make([]byte, 0, full+observe.WireSize+observe.WireTextMax)}, nil
+}
+
+// run carries until in is at its end, and obeys what comes from there.
+func (p *pump) run(in *os.File) error {
+	orders := &orders{in: in, obey: p.obey}
+	fds := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}, {Fd: int32(p.set.ring.FD()), Events: unix.POLLIN}}
+	for {
+		if err := poll(fds, -1); err != nil {
+			return err
+		}
+		if fds[0].Revents == 0 {
+			if err := poll(fds[:1], gather); err != nil {
+				return err
+			}
+		}
+		if err := p.empty(); err != nil {
+			return err
+		}
+		if fds[0].Revents != 0 {
+			if more, err := orders.read(); err != nil || !more {
+				return errors.Join(err, p.finish())
+			}
+		}
+	}
+}
+
+// empty carries what the ring holds, and tells what it did not.
+func (p *pump) empty() error {
+	p.ring.SetDeadline(time.Unix(1, 0)) // it has passed: only look
+	for {
+		err := p.ring.ReadInto(&p.rec)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		if err == nil {
+			err = p.take(p.rec.RawSample)
+		}
+		if err != nil {
+			return fmt.Errorf("read ring buffer: %w", err)
+		}
+	}
+	lost, err := p.set.Lost()
+	if err == nil && lost > p.lost {
+		p.append(&observe.Event{Kind: observe.Lost, Origin: observe.BPF, Count: lost - p.lost})
+		p.lost = lost
+	}
+	return errors.Join(err, p.flush())
+}
+
+// take copies a record without the room that its text did not need.
+func (p *pump) take(b []byte) error {
+	size := len(b)
+	if size >= observe.WireSize {
+		size = observe.WireSize + int(binary.LittleEndian.Uint32(b[observe.WireTextSize:]))
+	}
+	if size > len(b) {
+		return fmt.Errorf("a record of %d bytes", len(b))
+	}
+	p.buf = append(p.buf, b[:size]...)
+	if len(p.buf) < full {
+		return nil
+	}
+	return p.flush()
+}
+
+// append adds a record of its own.
+func (p *pump) append(e *observe.Event) {
+	e.Time = now()
+	p.buf = observe.AppendWire(p.buf, e)
+}
+
+func (p *pump) flush() error {
+	_, err := p.out.Write(p.buf)
+	p.buf = p.buf[:0]
+	return err
+}
+
+// finish waits for the Free of those who are reaped, and ends the watch.
+func (p *pump) finish() error {
+	ring := []unix.PollFd{{Fd: int32(p.set.ring.FD()), Events: unix.POLLIN}}
+	for until := time.Now().Add(lastWait); ; {
+		if err := p.empty(); err != nil {
+			return err
+		}
+		left := time.Until(until)
+		if left <= 0 || p.set.awaited() == 0 {
+			break
+		}
+		if err := poll(ring, int(left.Milliseconds())+1); err != nil {
+			return err
+		}
+	}
+	return errors.Join(p.set.Watch(0), p.empty())
+}
+
+// now is CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns counts.
+func now() int64 {
+	var t unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil { // which no kernel lacks
+		return 0
+	}
+	return t.Nano()
+}
+
+func poll(fds []unix.PollFd, timeout int) error {
+	for {
+		_, err := unix.Poll(fds, timeout)
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
