@@ -251,8 +251,6 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 		{`{"linux":{"uidMappings":[{}]}}`, `linux.uidMappings`},
 		{`{"linux":{"gidMappings":[{}]}}`, `linux.gidMappings`},
 		{`{"linux":{"timeOffsets":{"monotonic":{}}}}`, `linux.timeOffsets`},
-		{`{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/s"}}}`, `linux.seccomp.listenerPath`},
-		{`{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_NOTIFY"}]}}}`, `linux.seccomp.syscalls "SCMP_ACT_NOTIFY"`},
 		{`{"linux":{"intelRdt":{}}}`, `linux.intelRdt`},
 		{`{"linux":{"memoryPolicy":{}}}`, `linux.memoryPolicy`},
 		{`{"linux":{"personality":{}}}`, `linux.personality`},

@@ -34,16 +34,10 @@ var unsupported = [...]struct {
 	{name: "linux.uidMappings", linux: func(l *specs.Linux) bool { return len(l.UIDMappings) > 0 }},
 	{name: "linux.gidMappings", linux: func(l *specs.Linux) bool { return len(l.GIDMappings) > 0 }},
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
-	{name: "linux.seccomp.listenerPath", linux: func(l *specs.Linux) bool { return l.Seccomp != nil && l.Seccomp.ListenerPath != "" }},
-	{name: `linux.seccomp.syscalls "SCMP_ACT_NOTIFY"`, linux: func(l *specs.Linux) bool { return notifies(l.Seccomp) }},
 	{name: "linux.intelRdt", linux: func(l *specs.Linux) bool { return l.IntelRdt != nil }},
 	{name: "linux.memoryPolicy", linux: func(l *specs.Linux) bool { return l.MemoryPolicy != nil }},
 	{name: "linux.personality", linux: func(l *specs.Linux) bool { return l.Personality != nil }},
 	{name: "linux.netDevices", linux: func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
-}
-
-func notifies(s *specs.LinuxSeccomp) bool {
-	return s != nil && slices.ContainsFunc(s.Syscalls, func(c specs.LinuxSyscall) bool { return c.Action == specs.ActNotify })
 }
 
 // Unsupported lists the properties of runtime-spec that Validate refuses,

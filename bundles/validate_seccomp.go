@@ -71,8 +71,26 @@ func checkListener(s *specs.LinuxSeccomp) error {
 		return bad("defaultAction", "%s is for single system calls", s.DefaultAction)
 	case s.ListenerMetadata != "" && s.ListenerPath == "":
 		return bad("listenerMetadata", "there is no listenerPath")
+	case s.ListenerPath != "":
+		return in("listenerPath", absolute(s.ListenerPath))
+	case Notifies(s):
+		return bad("listenerPath", "missing, %s needs it", specs.ActNotify)
 	}
 	return nil
+}
+
+// Notifies tells whether a profile hands system calls to a listener. The
+// listenerPath of any other is ignored, as the specification says.
+func Notifies(s *specs.LinuxSeccomp) bool {
+	if s == nil {
+		return false
+	}
+	for i := range s.Syscalls {
+		if s.Syscalls[i].Action == specs.ActNotify {
+			return true
+		}
+	}
+	return false
 }
 
 // checkSyscalls is each, without a copy of an entry in the usual case.

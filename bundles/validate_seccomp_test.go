@@ -12,6 +12,8 @@ func TestSeccompIsValidated(t *testing.T) {
 		{`{"defaultAction":"SCMP_ACT_ALLOW","architectures":["SCMP_ARCH_X86_64","x86"]}`, `architectures[1]: unknown architecture "x86"`},
 		{`{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_NEW_LISTENER"]}`, `flags[0]: unknown flag "SECCOMP_FILTER_FLAG_NEW_LISTENER"`},
 		{`{"defaultAction":"SCMP_ACT_ALLOW","listenerMetadata":"x"}`, `listenerMetadata: there is no listenerPath`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"s"}`, `listenerPath: "s" is not an absolute path`},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`, `listenerPath: missing, SCMP_ACT_NOTIFY needs it`},
 		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"action":"SCMP_ACT_ALLOW"}]}`, `syscalls[0].names: missing`},
 		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read",""],"action":"SCMP_ACT_ALLOW"}]}`, `syscalls[0].names[1]: empty`},
 		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"]}]}`, `syscalls[0].action: missing`},
@@ -21,6 +23,8 @@ func TestSeccompIsValidated(t *testing.T) {
 		{`{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_TRAP","args":[{"index":5}]}]}`, `syscalls[0].args[0].op: missing`},
 
 		{`{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":0,"architectures":["SCMP_ARCH_S390X"],"flags":[]}`, ""},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/s","listenerMetadata":"m"}`, ""},
+		{`{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/s","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}]}`, ""},
 		{`{"defaultAction":"SCMP_ACT_TRACE","defaultErrnoRet":7,"syscalls":[{"names":["no_such_call"],"action":"SCMP_ACT_KILL_PROCESS"}]}`, ""},
 	} {
 		err := load(t, patched(t, `{"linux":{"seccomp":`+tc.seccomp+`}}`))

@@ -3,6 +3,7 @@ package nsinit
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,22 +59,29 @@ func (b *builder) openMaster() *Cell {
 // sendMaster passes the master over a Unix socket, as SCM_RIGHTS (unix(7)):
 // one message, one descriptor, the payload a name.
 func (b *builder) sendMaster(master *Cell) {
-	const cmsgHeader = 16
-	cmsg := &Data{Bytes: make([]byte, cmsgHeader, cmsgHeader+8), Size: cmsgHeader + 8, Text: "{SCM_RIGHTS, [master]}"}
-	binary.LittleEndian.PutUint64(cmsg.Bytes, cmsgHeader+4)
-	binary.LittleEndian.PutUint32(cmsg.Bytes[8:], unix.SOL_SOCKET)
-	binary.LittleEndian.PutUint32(cmsg.Bytes[12:], unix.SCM_RIGHTS)
-	b.do("into the message", Set{Cell: &Cell{Name: "cmsg_data", Data: cmsg, Off: cmsgHeader}, A: Val{master}})
-
-	name := cString("/dev/ptmx")
-	iov := words("", 0, uint64(len(name.Bytes)-1))
-	iov.Relocs = []Reloc{{Off: 0, To: name}}
-	msg := words(`{msg_iov=[{"/dev/ptmx"}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=[master]}]}`,
-		0, 0, 0, 1, 0, uint64(cmsg.Size), 0)
-	msg.Relocs = []Reloc{{Off: 16, To: iov}, {Off: 32, To: cmsg}}
-	b.call("the master goes to the other side", "sendmsg", b.fd(Inherit{Role: RoleConsole}), Ptr{Data: msg},
+	name := "/dev/ptmx"
+	msg, cmsg := rights(&Data{Bytes: []byte(name), Align: 1}, strconv.Quote(name), "master")
+	cmsg.Name = "cmsg_data"
+	b.do("into the message", Set{Cell: cmsg, A: Val{master}})
+	b.call("the master goes to the other side", "sendmsg", b.fd(Inherit{Role: RoleConsole}), msg,
 		sym(unix.MSG_NOSIGNAL, "MSG_NOSIGNAL"))
 	b.call("one terminal a container", "close", b.fd(Inherit{Role: RoleConsole}))
+}
+
+// rights is a struct msghdr that passes one descriptor (cmsg(3), unix(7)), and
+// the place in it that takes the descriptor. What and name are for its text.
+func rights(payload *Data, what, name string) (msg Arg, fd *Cell) {
+	const header = 16
+	cmsg := &Data{Bytes: make([]byte, header, header+8), Size: header + 8, Text: "{SCM_RIGHTS, [" + name + "]}"}
+	binary.LittleEndian.PutUint64(cmsg.Bytes, header+4)
+	binary.LittleEndian.PutUint32(cmsg.Bytes[8:], unix.SOL_SOCKET)
+	binary.LittleEndian.PutUint32(cmsg.Bytes[12:], unix.SCM_RIGHTS)
+	iov := words("", 0, uint64(len(payload.Bytes)))
+	iov.Relocs = []Reloc{{Off: 0, To: payload}}
+	m := words("{msg_iov=[{"+what+"}], msg_control=[{cmsg_type=SCM_RIGHTS, cmsg_data=["+name+"]}]}",
+		0, 0, 0, 1, 0, uint64(cmsg.Size), 0)
+	m.Relocs = []Reloc{{Off: 16, To: iov}, {Off: 32, To: cmsg}}
+	return Ptr{Data: m}, &Cell{Name: name, Data: cmsg, Off: header}
 }
 
 // bindConsole mounts the slave on /dev/console. The place is opened without

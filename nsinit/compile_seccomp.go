@@ -3,7 +3,10 @@ package nsinit
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
+
+	"minirun/bundles"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -33,9 +36,14 @@ func (b *builder) seccomp() {
 	prog := &Data{Bytes: make([]byte, 16), Text: fmt.Sprintf("{%s, %d rules}", s.DefaultAction, len(s.Syscalls))}
 	binary.LittleEndian.PutUint16(prog.Bytes, uint16(len(program)/8))
 	prog.Relocs = []Reloc{{Off: 8, To: &Data{Bytes: program}}}
-	flags, text := filterFlags(s.Flags)
-	b.call("linux.seccomp", "seccomp", sym(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"),
-		sym(flags, text), Ptr{Data: prog})
+	b.plan.Listener = bundles.Notifies(s)
+	flags, text := filterFlags(s.Flags, b.plan.Listener)
+	load := Call{Name: "seccomp", Args: []Arg{sym(unix.SECCOMP_SET_MODE_FILTER, "SECCOMP_SET_MODE_FILTER"), sym(flags, text), Ptr{Data: prog}}}
+	if b.plan.Listener {
+		b.listen(load, s)
+		return
+	}
+	b.do("linux.seccomp", load)
 }
 
 // profile is linux.seccomp; nil without. For exec it is the container's.
@@ -57,15 +65,26 @@ func (b *builder) filterCaps(s capSets) capSets {
 
 // filterFlags are SECCOMP_FILTER_FLAG_*. Without linux.seccomp.flags it is
 // SPEC_ALLOW alone, as in runc; an empty list is none. WAIT_KILLABLE_RECV is
-// for a listener's filter, and the kernel refuses it on another.
-func filterFlags(flags []specs.LinuxSeccompFlag) (uint64, string) {
+// for a listener's filter, and the kernel refuses it on another; beside a
+// listener it takes TSYNC only with TSYNC_ESRCH, because the result is a
+// descriptor then and not the thread that could not follow.
+func filterFlags(flags []specs.LinuxSeccompFlag, listener bool) (uint64, string) {
 	if flags == nil {
 		flags = []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagSpecAllow}
 	}
 	var bits uint64
 	var names []string
+	if listener {
+		if slices.Contains(flags, flagTsync) {
+			flags = append(slices.Clip(flags), "SECCOMP_FILTER_FLAG_TSYNC_ESRCH")
+		}
+		flags = append(slices.Clip(flags), "SECCOMP_FILTER_FLAG_NEW_LISTENER")
+	}
 	for _, f := range flags {
 		bit := filterFlag(f)
+		if f == specs.LinuxSeccompFlagWaitKillableRecv && !listener {
+			bit = 0
+		}
 		if bit != 0 && bits&bit == 0 {
 			names = append(names, string(f))
 		}
@@ -74,10 +93,19 @@ func filterFlags(flags []specs.LinuxSeccompFlag) (uint64, string) {
 	return bits, strings.Join(names, "|")
 }
 
+// flagTsync has no constant in runtime-spec's package.
+const flagTsync = "SECCOMP_FILTER_FLAG_TSYNC"
+
 func filterFlag(f specs.LinuxSeccompFlag) uint64 {
 	switch f {
-	case "SECCOMP_FILTER_FLAG_TSYNC":
+	case flagTsync:
 		return unix.SECCOMP_FILTER_FLAG_TSYNC
+	case "SECCOMP_FILTER_FLAG_TSYNC_ESRCH":
+		return unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+	case "SECCOMP_FILTER_FLAG_NEW_LISTENER":
+		return unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	case specs.LinuxSeccompFlagWaitKillableRecv:
+		return unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 	case specs.LinuxSeccompFlagLog:
 		return unix.SECCOMP_FILTER_FLAG_LOG
 	case specs.LinuxSeccompFlagSpecAllow:

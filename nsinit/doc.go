@@ -27,6 +27,7 @@
 //	compile_label.go       labels of SELinux and AppArmor
 //	compile_exec.go        the program looked up, the wait for start, execve
 //	compile_seccomp.go     the filter, right before the execve; seccomp*.go compile it
+//	compile_listener.go    the filter's listener, passed to minirun
 //
 // With --init the plan ends in a second one, of PID 1 itself ([Init]):
 //

@@ -20,6 +20,10 @@ type Plan struct {
 	// Staged is set when the image is started in the host's namespaces and
 	// clones the final process itself; the Mark "stage" carries its pid.
 	Staged bool
+	// Listener is set when the image sends the descriptor of its seccomp
+	// listener along with a report, by SCM_RIGHTS: the Report descriptor has to
+	// be a socket by then.
+	Listener bool
 	// Init is the built-in init, a plan of its own that this one ends in
 	// (RoleInit); nil without --init.
 	Init *Plan

@@ -34,6 +34,7 @@ type birth struct {
 	pid, pidfd         int
 	report, sync       int // our ends of the pipes
 	console            int
+	agent              int                 // connection to linux.seccomp.listenerPath
 	states             map[nsinit.Role]int // memfds for hooks inside the container
 	output             int                 // memfd of what they print
 	theirs             []int               // descriptors that only the image needs
@@ -44,7 +45,7 @@ type birth struct {
 // Before the claim, the first thing that can be left behind, ready is called.
 func (rt *Runtime) conceive(o CreateOptions, wait bool, ready func()) (*birth, error) {
 	prefault()
-	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, output: -1}
+	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err
 	}

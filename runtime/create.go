@@ -29,7 +29,7 @@ func (rt *Runtime) Create(o CreateOptions) error {
 		return err
 	}
 	defer b.release()
-	for _, step := range []func() error{b.dialConsole, b.bear, b.settle} {
+	for _, step := range []func() error{b.dialConsole, b.checkListener, b.bear, b.settle} {
 		if err := step(); err != nil {
 			return b.undo(explainFork(err, b.group))
 		}
@@ -113,6 +113,10 @@ func (b *birth) newRecord() error {
 		OCIVersion: s.Version, ID: b.opts.ID, Bundle: b.bundle.Dir, Rootfs: b.facts.Root,
 		Created: time.Now(), Annotations: s.Annotations, Owner: os.Getuid(), BootID: bootID,
 		OwnPidNS: b.ownPidNS(), Cgroups: b.group.Paths(), ImageDev: b.imageDev, ImageIno: b.imageIno,
+	}
+	if b.plan.Listener {
+		p := s.Linux.Seccomp
+		b.rec.Listener, b.rec.ListenerMetadata = p.ListenerPath, p.ListenerMetadata
 	}
 	if b.facts.Wait {
 		b.rec.Steps, b.rec.LateSteps = b.plan.Len(), lateSteps(b.plan)

@@ -14,7 +14,7 @@ import (
 
 // approach takes every decision of an exec. It starts no process.
 func (rt *Runtime) approach(o ExecOptions) (*execution, error) {
-	x := &execution{o: o, birth: birth{rt: rt, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, output: -1}}
+	x := &execution{o: o, birth: birth{rt: rt, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}}
 	x.opts = CreateOptions{ID: o.ID, PidFile: o.PidFile, ConsoleSocket: o.ConsoleSocket,
 		PidfdSocket: o.PidfdSocket, PreserveFDs: o.PreserveFDs}
 	r, err := rt.Store.Load(o.ID)

@@ -42,6 +42,9 @@ func (rt *Runtime) exec(o ExecOptions) (int, error) {
 	if err := x.openConsole(RunOptions{CreateOptions: x.opts, Detach: o.Detach}, fg); err != nil {
 		return 0, err
 	}
+	if err := x.dialListener(); err != nil {
+		return 0, err
+	}
 	if err := x.bear(); err != nil {
 		return 0, x.undo(err)
 	}

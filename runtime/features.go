@@ -9,8 +9,15 @@ import (
 )
 
 // Features is the features structure of runtime-spec 1.3 (features-linux.md):
-// true is what works, false what is refused. version is minirun's own.
+// true is what works, false what is refused, whatever the host has. Only of
+// the flags of seccomp the kernel is asked. version is minirun's own.
 func Features(version string) []byte {
+	return featuresOf(version, killableListeners())
+}
+
+// featuresOf is pure. A kernel has killable listeners since Linux 5.19; every
+// other flag came before the 5.14 that minirun needs.
+func featuresOf(version string, killable bool) []byte {
 	w := jsonWriter{indent: "  "}
 	w.open('{')
 	w.strField("ociVersionMin", "1.0.0")
@@ -20,13 +27,13 @@ func Features(version string) []byte {
 	})
 	w.listField("mountOptions", bundles.KnownMountOptions())
 	w.key("linux")
-	w.linuxFeatures()
+	w.linuxFeatures(killable)
 	w.mapField("annotations", map[string]string{"minirun.version": version})
 	w.close('}')
 	return append(w.buf, '\n')
 }
 
-func (w *jsonWriter) linuxFeatures() {
+func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.open('{')
 	w.listField("capabilities", bundles.KnownCapabilities())
 	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "uts"})
@@ -34,7 +41,7 @@ func (w *jsonWriter) linuxFeatures() {
 		{"v1", true}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false},
 	})
 	w.key("seccomp")
-	w.seccompFeatures()
+	w.seccompFeatures(killable)
 	w.flagsField("apparmor", []flagField{{"enabled", true}})
 	w.flagsField("selinux", []flagField{{"enabled", true}})
 	w.flagsField("intelRdt", []flagField{{"enabled", false}})
@@ -46,19 +53,20 @@ func (w *jsonWriter) linuxFeatures() {
 	w.close('}')
 }
 
-// seccompFeatures leaves out what a listener is needed for. Every flag that is
-// left came before Linux 5.14.
-func (w *jsonWriter) seccompFeatures() {
-	without := func(list []string, name string) []string {
-		return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == name })
+func (w *jsonWriter) seccompFeatures(killable bool) {
+	flags := bundles.KnownSeccompFlags()
+	if !killable {
+		flags = slices.DeleteFunc(slices.Clone(flags), func(s string) bool {
+			return s == string(specs.LinuxSeccompFlagWaitKillableRecv)
+		})
 	}
 	w.open('{')
 	w.boolField("enabled", true)
-	w.listField("actions", without(bundles.KnownSeccompActions(), string(specs.ActNotify)))
+	w.listField("actions", bundles.KnownSeccompActions())
 	w.listField("operators", bundles.KnownSeccompOperators())
 	w.listField("archs", bundles.KnownSeccompArchs())
 	w.listField("knownFlags", bundles.KnownSeccompFlags())
-	w.listField("supportedFlags", without(bundles.KnownSeccompFlags(), string(specs.LinuxSeccompFlagWaitKillableRecv)))
+	w.listField("supportedFlags", flags)
 	w.close('}')
 }
 

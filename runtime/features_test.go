@@ -9,7 +9,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 )
 
-func TestFeaturesText(t *testing.T) { golden(t, "features.json", Features("1.2.3")) }
+func TestFeaturesText(t *testing.T) { golden(t, "features.json", featuresOf("1.2.3", true)) }
 
 // Engines decode it into this structure; a member that is not in it is a typo.
 func TestFeaturesAreThoseOfTheSpec(t *testing.T) {

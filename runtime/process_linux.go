@@ -102,6 +102,9 @@ func (b *birth) descriptor(in nsinit.Inherit) (int, error) {
 	case nsinit.RoleStdio, nsinit.RolePreserved:
 		return in.N, nil
 	case nsinit.RoleReport:
+		if b.plan.Listener && !b.facts.Wait { // created: the connection of start takes its place
+			return b.socketPair(&b.report)
+		}
 		return b.pipe(&b.report, 1)
 	case nsinit.RoleSync:
 		return b.pipe(&b.sync, 0)

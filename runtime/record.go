@@ -39,6 +39,10 @@ type Record struct {
 	// that start lets happen, by their number: start reports them, and has no plan.
 	Steps     int
 	LateSteps map[string]string
+
+	// Listener is linux.seccomp.listenerPath, empty without SCMP_ACT_NOTIFY:
+	// start passes the filter's listener on.
+	Listener, ListenerMetadata string
 }
 
 // Encode is the text of state.json.
@@ -63,6 +67,10 @@ func (r *Record) Encode() []byte {
 	w.uintField("imageInode", r.ImageIno)
 	w.intField("steps", r.Steps)
 	w.mapField("lateSteps", r.LateSteps)
+	if r.Listener != "" {
+		w.strField("listener", r.Listener)
+		w.strField("listenerMetadata", r.ListenerMetadata)
+	}
 	w.close('}')
 	return append(w.buf, '\n')
 }

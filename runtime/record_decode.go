@@ -37,6 +37,9 @@ func DecodeRecord(text []byte) (*Record, error) {
 		ImageIno:    f.uint("imageInode"),
 		Steps:       f.int("steps"),
 		LateSteps:   f.strMap("lateSteps"),
+
+		Listener:         f.str("listener"),
+		ListenerMetadata: f.str("listenerMetadata"),
 	}
 	if f.err == nil && r.Pid < 0 {
 		f.err = fmt.Errorf("pid: %d is negative", r.Pid)

@@ -28,6 +28,8 @@ func fullRecord() Record {
 		ImageIno:    1<<64 - 1,
 		Steps:       60,
 		LateSteps:   map[string]string{"58": "the user's program"},
+
+		Listener: "/run/agent.sock", ListenerMetadata: "m=1",
 	}
 }
 

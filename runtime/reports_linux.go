@@ -74,7 +74,10 @@ func (b *birth) adopt(pid int) error {
 // next is the image's next report: a mark, nil at end-of-file, or the error
 // that ended it.
 func (b *birth) next() (*nsinit.Report, error) {
-	r, err := readReport(b.report)
+	r, listener, err := b.receive()
+	if err == nil && listener >= 0 {
+		err = b.handOver(listener)
+	}
 	if err != nil || r == nil {
 		return r, err
 	}
@@ -85,6 +88,15 @@ func (b *birth) next() (*nsinit.Report, error) {
 		return r, b.hookStatus(*r)
 	}
 	return r, nil
+}
+
+// receive reads a report, and the descriptor that came along; -1 is none.
+func (b *birth) receive() (*nsinit.Report, int, error) {
+	if b.plan.Listener && !b.facts.Wait {
+		return receiveReport(b.report)
+	}
+	r, err := readReport(b.report)
+	return r, -1, err
 }
 
 // hookStatus words the failure of a hook inside the container; the report of

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/signal"
@@ -32,7 +33,7 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	}
 	defer b.release()
 	b.forked = fg.listenToAll
-	if err := b.openConsole(o, fg); err != nil {
+	if err := cmp.Or(b.openConsole(o, fg), b.dialListener()); err != nil {
 		return 0, b.undo(err)
 	}
 	if !o.Detach && !o.NoSubreaper && !b.ownPidNS() {

@@ -62,7 +62,12 @@ func (rt *Runtime) Start(id string) error {
 	if err := refuse(actStart, statusOf(r, p.seen), id); err != nil {
 		return err
 	}
-	if err := release(d, r); err != nil {
+	agent, err := dialAgent(r)
+	if err != nil {
+		return err
+	}
+	defer closeAgent(agent)
+	if err := release(d, p, agent); err != nil {
 		return err
 	}
 	return rt.poststart(p)
@@ -70,18 +75,24 @@ func (rt *Runtime) Start(id string) error {
 
 // poststart runs the poststart hooks; one that fails stops the container.
 func (rt *Runtime) poststart(p *initProc) error {
-	err := rt.runPoststart(p.r)
-	if err == nil {
-		return nil
+	if err := rt.runPoststart(p.r); err != nil {
+		return p.stopFor(err)
 	}
+	return nil
+}
+
+// stopFor ends a container that must not run on, and says why.
+func (p *initProc) stopFor(err error) error {
 	if kill := p.signal(unix.SIGKILL); kill != nil && kill != errGone {
 		return errors.Join(err, kill)
 	}
 	return err
 }
 
-// release connects to the image and reads its reports to the end.
-func release(d *Dir, r *Record) error {
+// release connects to the image and reads its reports to the end. The listener
+// of a seccomp filter goes to the agent.
+func release(d *Dir, p *initProc, agent int) error {
+	r := p.r
 	conn, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("start socket: %w", err)
@@ -94,7 +105,12 @@ func release(d *Dir, r *Record) error {
 	fault("connected")
 	var last *nsinit.Report // the mark before
 	for {
-		report, err := readReport(conn)
+		report, listener, err := receiveReport(conn)
+		if err == nil && listener >= 0 {
+			if err = passListener(agent, listener, stateOfListener(r, Created, r.Pid)); err != nil {
+				return p.stopFor(err)
+			}
+		}
 		switch {
 		case errors.Is(err, unix.ECONNRESET):
 			return ErrRunning

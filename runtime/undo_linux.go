@@ -55,7 +55,7 @@ func (b *birth) dissolve() error {
 
 // release closes what minirun holds of the container. It keeps living.
 func (b *birth) release() {
-	for _, fd := range append(b.theirs, b.image, b.pidfd, b.report, b.sync, b.output) {
+	for _, fd := range append(b.theirs, b.image, b.pidfd, b.report, b.sync, b.agent, b.output) {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

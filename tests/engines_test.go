@@ -135,3 +135,21 @@ func TestRecordedPod(t *testing.T) {
 		t.Errorf("the sandbox is %s", got)
 	}
 }
+
+// The profiles of docker and podman are meant for programs of every kind, and
+// so for the built-in init too.
+func TestRecordedConfigsRunUnderTheBuiltInInit(t *testing.T) {
+	for _, name := range []string{"docker", "podman"} {
+		t.Run(name, func(t *testing.T) {
+			r := rig.New(t)
+			r.MinirunOnly("--init")
+			c := recorded(r, name)
+			c.Edit(rig.Sh("cat /proc/1/status; (sleep 0.01 &) ; unshare -m true; exit 7"))
+			x := c.Run("--init")
+			if x.Code != 7 || rig.Field(x.Stdout, "Name") != "minirun-init" || rig.Field(x.Stdout, "Seccomp") != "2" ||
+				!strings.Contains(x.Stderr, "unshare: unshare(0x20000): Operation not permitted") {
+				t.Errorf("code %d: %s%s", x.Code, x.Stdout, x.Stderr)
+			}
+		})
+	}
+}
