@@ -37,7 +37,9 @@ var (
 
 // mask hides linux.maskedPaths: a file under the host's /dev/null, a directory
 // under an empty read-only tmpfs that all of them share. Which of the two it
-// is shows when it is opened as a directory.
+// is shows when it is opened as a directory. A mount that is attached nowhere
+// can be copied since Linux 6.15 (c5c12f871a30); before, the first directory
+// gets the tmpfs itself, and the others copies of what is attached by then.
 func (b *builder) mask() {
 	paths := b.spec.Linux.MaskedPaths
 	if len(paths) == 0 {
@@ -53,13 +55,16 @@ func (b *builder) mask() {
 }
 
 func (b *builder) maskPath(path string, null, tmpfs *Cell) {
-	file, cover, next := b.fresh("file"), b.fresh("cover"), b.fresh("next")
+	file, cover, first, next := b.fresh("file"), b.fresh("cover"), b.fresh("first"), b.fresh("next")
 	at, over := &Cell{Name: "path"}, &Cell{Name: "mount"}
 	why := "linux.maskedPaths: " + path
 	on := append(divert(next, unix.ENOENT), divert(file, unix.ENOTDIR)...)
 	b.do(why, Call{Name: "openat2", Result: at, On: on,
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)})
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover})
+	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover, On: divert(first, unix.EINVAL)})
+	b.here(first)
+	b.call(why, "move_mount", Val{tmpfs}, empty, Val{at}, empty, moveBoth)
+	b.do(why, Call{Name: "close", Args: []Arg{Val{at}}, OK: next})
 	b.here(file)
 	b.do(why, Call{Name: "openat2", Result: at, On: divert(next, unix.ENOENT),
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC, "O_PATH|O_CLOEXEC", resolveIn)})
