@@ -7,7 +7,7 @@ GO      ?= go
 PREFIX  ?= /usr/local
 FUZZTIME ?= 20s
 
-.PHONY: help build run test conformance bench fuzz lint golden install clean
+.PHONY: help build run test conformance test-vm bench fuzz lint golden install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,9 @@ test: build ## run every test; installs what it lacks (root)
 conformance: build ## run the OCI validation suite, built from its Go module (root)
 	@tests/install
 	$(GO) run ./tests/conformance -runtime bin/minirun
+
+test-vm: ## the same tests on cgroup v2 under systemd, in a virtual machine (root; minutes)
+	$(GO) run ./tests/vm $(VMFLAGS)
 
 bench: build ## measure beside runc, crun and unshare, interleaved (root)
 	@tests/install

@@ -15,38 +15,11 @@ import (
 	"minirun/tests/rig"
 )
 
-// threadsSource is an init with threads and one child, as any Go, Java or Node
-// program may be.
-const threadsSource = `package main
-
-import (
-	"os"
-	"os/exec"
-	"runtime"
-	"syscall"
-)
-
-func main() {
-	var p [2]int
-	if syscall.Pipe(p[:]) != nil || exec.Command("/bin/sleep", "1000").Start() != nil {
-		os.Exit(1)
-	}
-	block := func() {
-		runtime.LockOSThread()
-		syscall.Read(p[0], make([]byte, 1))
-	}
-	for range 4 {
-		go block()
-	}
-	block()
-}
-`
-
 // threaded is a container whose PID 1 has threads, and a child.
 func threaded(r *rig.Rig) *rig.Container {
 	r.Helper()
 	c := r.Container(rig.Args("/bin/threads"))
-	if err := rig.Build(r.Write("threads.go", threadsSource, 0o644), c.Rootfs()+"/bin/threads"); err != nil {
+	if err := rig.Build("minirun/tests/testdata/threads", c.Rootfs()+"/bin/threads"); err != nil {
 		r.Fatal(err)
 	}
 	return c

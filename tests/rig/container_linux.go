@@ -227,6 +227,12 @@ func Gone(pid int) bool {
 	return Eventually(func() bool { ReapOrphans(); return unix.Kill(pid, 0) != nil })
 }
 
+// OnlyV2 tells that the unified tree is all that the host has.
+func OnlyV2() bool {
+	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+	return err == nil
+}
+
 // Cgroup is the container's directory in the hierarchy with a controller, on
 // v1 or on v2.
 func (c *Container) Cgroup(controller string) string {

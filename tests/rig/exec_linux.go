@@ -15,7 +15,17 @@ import (
 
 // Deadline is how long one call of a runtime may take. Nothing takes a tenth
 // of that; it turns a hang into a failure.
-const Deadline = 30 * time.Second
+var Deadline = Patience(30 * time.Second)
+
+// Patience is how long to wait for what takes no longer than d on an ordinary
+// machine: RIG_PATIENCE times as long on one that is so much slower.
+func Patience(d time.Duration) time.Duration {
+	n, err := strconv.Atoi(os.Getenv("RIG_PATIENCE"))
+	if err != nil {
+		n = 1
+	}
+	return time.Duration(n) * d
+}
 
 // Result is what became of one call of the runtime.
 type Result struct {
@@ -199,7 +209,7 @@ func (x Result) mustSucceed(r *Rig) {
 
 // Eventually waits until ok, for a bounded time, and tells whether it came so.
 func Eventually(ok func() bool) bool {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(Patience(10 * time.Second)); ; time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return true
 		}
