@@ -1,0 +1,227 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe"
+)
+
+// mostFollowed bounds the descriptors that a source holds; more processes are
+// followed as the first ones end.
+const mostFollowed = 256
+
+// A Source follows processes by pidfd. It is an observe.Source.
+type Source struct {
+	namespace Namespace
+	bell      int // an eventfd: Stop or Nudge was called
+	events    int // cgroup.events of the container's group on version 2, or -1
+	group     string
+	populated bool
+	stopped   atomic.Bool
+	over      bool
+	followed  map[int32]*followed
+	out       []observe.Event
+}
+
+// A followed process has been seen in the container.
+type followed struct {
+	task  observe.Task
+	pidfd int
+	ended bool
+}
+
+// Open is a source for whoever can read /proc.
+func Open() (observe.Source, error) {
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, &observe.Unavailable{Origin: observe.Proc, Err: fmt.Errorf("eventfd: %w", err)}
+	}
+	return &Source{bell: bell, events: -1, followed: map[int32]*followed{}}, nil
+}
+
+// Origin is Proc.
+func (s *Source) Origin() observe.Origin { return observe.Proc }
+
+// Attach takes in who is there.
+func (s *Source) Attach(c observe.Container) error {
+	s.namespace = Namespace{Inode: c.PidNS, Level: c.Level}
+	for _, dir := range c.Cgroups {
+		fd, err := unix.Open(dir+"/cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			s.events, s.group, s.populated = fd, dir, true
+			break
+		}
+	}
+	s.look()
+	return nil
+}
+
+// look finds who is there and not followed yet.
+func (s *Source) look() {
+	if s.events >= 0 {
+		s.readGroup()
+	}
+	for _, pid := range pidsIn("/proc") {
+		if f := s.followed[pid]; f != nil && !f.ended || len(s.followed) >= mostFollowed {
+			continue
+		}
+		task, ok := s.namespace.Look(pid)
+		if ok && task.Inside > 0 && s.followed[pid] == nil {
+			s.follow(task)
+		}
+	}
+}
+
+// follow opens a pidfd; a process that still looks the same was the one.
+func (s *Source) follow(task observe.Task) {
+	fd, err := unix.PidfdOpen(int(task.Pid), 0)
+	if err != nil { // it has ended, or our limit of descriptors is reached
+		return
+	}
+	if again, ok := s.namespace.Look(task.Pid); !ok || again.Inside != task.Inside || again.Depth != task.Depth {
+		unix.Close(fd)
+		return
+	}
+	s.followed[task.Pid] = &followed{task: task, pidfd: fd}
+	s.out = append(s.out, s.namespace.found(task))
+}
+
+// readGroup is told by cgroup.events, once it has been read, of what changes
+// after that (kernfs_generic_poll).
+func (s *Source) readGroup() {
+	var text [128]byte
+	n, err := unix.Pread(s.events, text[:], 0)
+	if err != nil { // the group has been removed
+		unix.Close(s.events)
+		s.events, n = -1, 0
+	}
+	if now := err == nil && isPopulated(text[:n]); now != s.populated {
+		s.populated = now
+		e := observe.Event{Time: Now(), Kind: observe.Populated, Origin: observe.Proc, Has: observe.HasResult, Text: s.group}
+		if now {
+			e.Result = 1
+		}
+		s.out = append(s.out, e)
+	}
+}
+
+// Read waits for the end of a process, or for a change of the group.
+func (s *Source) Read(dst []observe.Event) (int, error) {
+	for len(s.out) == 0 {
+		if s.over {
+			return 0, io.EOF
+		}
+		if err := s.more(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(dst, s.out)
+	s.out = s.out[n:]
+	return n, nil
+}
+
+// more waits, tells what has happened, and looks who else is there.
+func (s *Source) more() error {
+	fds, of := s.pollSet()
+	wait := -1
+	if s.over = s.stopped.Load(); s.over {
+		wait = 0
+	}
+	_, err := unix.Poll(fds, wait)
+	if err == unix.EINTR {
+		s.over = false
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("poll: %w", err)
+	}
+	for i, fd := range fds {
+		if f := of[i]; f != nil && fd.Revents != 0 {
+			s.tell(f, EndOf(f.pidfd, f.task.Pid, fd.Revents))
+		}
+	}
+	unix.Read(s.bell, make([]byte, 8)) // EAGAIN: it was not rung
+	s.missed()
+	s.look()
+	return nil
+}
+
+// missed finds who was reaped on a kernel whose pidfds have no POLLHUP.
+func (s *Source) missed() {
+	for pid, f := range s.followed {
+		if _, there := s.namespace.Look(pid); f.ended && !there {
+			s.tell(f, Ending{Reaped: true})
+		}
+	}
+}
+
+func (s *Source) pollSet() (fds []unix.PollFd, of []*followed) {
+	fds, of = append(fds, unix.PollFd{Fd: int32(s.bell), Events: unix.POLLIN}), append(of, nil)
+	if s.events >= 0 {
+		fds, of = append(fds, unix.PollFd{Fd: int32(s.events), Events: unix.POLLPRI}), append(of, nil)
+	}
+	for _, f := range s.followed {
+		fd := unix.PollFd{Fd: int32(f.pidfd), Events: unix.POLLIN}
+		if f.ended {
+			fd.Events = 0 // POLLHUP comes unasked
+		}
+		fds, of = append(fds, fd), append(of, f)
+	}
+	return fds, of
+}
+
+// tell tells of an end, and of the reaping.
+func (s *Source) tell(f *followed, end Ending) {
+	e := observe.Event{Time: Now(), Origin: observe.Proc, Task: f.task, Status: end.Status}
+	if end.Known {
+		e.Has |= observe.HasStatus
+	}
+	if !f.ended {
+		f.ended, e.Kind = true, observe.Ended
+		s.out = append(s.out, e)
+	}
+	if end.Reaped {
+		e.Kind = observe.Reap
+		s.out = append(s.out, e)
+		unix.Close(f.pidfd)
+		delete(s.followed, f.task.Pid)
+	}
+}
+
+// Nudge makes it look who is there: something has happened that it cannot see.
+func (s *Source) Nudge() { s.ring() }
+
+// Stop ends the events.
+func (s *Source) Stop() error {
+	s.stopped.Store(true)
+	return s.ring()
+}
+
+func (s *Source) ring() error {
+	_, err := unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	if errors.Is(err, unix.EAGAIN) { // it rings already
+		return nil
+	}
+	return err
+}
+
+// Lost is 0: what it does not see it does not count.
+func (s *Source) Lost() uint64 { return 0 }
+
+// Close closes what it holds.
+func (s *Source) Close() error {
+	for pid, f := range s.followed {
+		unix.Close(f.pidfd)
+		delete(s.followed, pid)
+	}
+	if s.events >= 0 {
+		unix.Close(s.events)
+		s.events = -1
+	}
+	return unix.Close(s.bell)
+}

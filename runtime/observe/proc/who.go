@@ -1,0 +1,66 @@
+package proc
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A who is the part of /proc/PID/status that says who a task is
+// (proc_pid_status(5)).
+type who struct {
+	name         string
+	state        byte
+	tgid, parent int32
+	inner        []int32 // NStgid: of the process, from the namespace of the procfs inwards
+}
+
+func parseWho(text []byte) (w who, err error) {
+	for line := range bytes.Lines(text) {
+		key, value, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), ":\t")
+		if !ok {
+			continue
+		}
+		switch key {
+		case "Name":
+			w.name = value
+		case "State":
+			if value != "" {
+				w.state = value[0]
+			}
+		case "Tgid":
+			w.tgid, err = number(value)
+		case "PPid":
+			w.parent, err = number(value)
+		case "NStgid":
+			w.inner, err = numbers(value)
+		}
+		if err != nil {
+			return who{}, fmt.Errorf("parse status line %q: %w", line, err)
+		}
+	}
+	if w.tgid == 0 || len(w.inner) == 0 {
+		return who{}, fmt.Errorf("parse status: no Tgid or no NStgid")
+	}
+	return w, nil
+}
+
+func number(text string) (int32, error) {
+	n, err := strconv.ParseInt(text, 10, 32)
+	return int32(n), err
+}
+
+func numbers(text string) (list []int32, err error) {
+	for _, f := range strings.Fields(text) {
+		n, err := number(f)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n)
+	}
+	return list, nil
+}
+
+// isPopulated reads the text of cgroup.events (cgroup-v2.rst).
+func isPopulated(text []byte) bool { return bytes.Contains(text, []byte("populated 1\n")) }

@@ -1,0 +1,30 @@
+package proc
+
+import (
+	"reflect"
+	"testing"
+)
+
+const status = "Name:\ta) (b\nUmask:\t0022\nState:\tZ (zombie)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\nPPid:\t17\nNStgid:\t4711\t5\t1\nNSpid:\t4712\t6\t2\n"
+
+func TestAStatusSaysWhoATaskIs(t *testing.T) {
+	w, err := parseWho([]byte(status))
+	want := who{name: "a) (b", state: 'Z', tgid: 4711, parent: 17, inner: []int32{4711, 5, 1}}
+	if err != nil || !reflect.DeepEqual(w, want) {
+		t.Errorf("%+v, %v", w, err)
+	}
+	for _, text := range []string{"", "Tgid:\t1\n", "Tgid:\tx\nNStgid:\t1\n", "Tgid:\t1\nNStgid:\t1\tx\n"} {
+		if w, err := parseWho([]byte(text)); err == nil {
+			t.Errorf("%q: %+v", text, w)
+		}
+	}
+}
+
+func FuzzWho(f *testing.F) {
+	f.Add([]byte(status))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if w, err := parseWho(text); err == nil && (w.tgid == 0 || len(w.inner) == 0) {
+			t.Errorf("%+v", w)
+		}
+	})
+}
