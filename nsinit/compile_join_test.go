@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"minirun/bundles"
+	"minirun/tests/golden"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -59,21 +60,9 @@ func TestExecsOfRecordedProcessesAreGolden(t *testing.T) {
 			p := loadProcess(t, name)
 			text := printed(t, execFor(t, p, Join{Namespaces: allNamespaces &^ unix.CLONE_NEWCGROUP}, "amd64"))
 			if other := printed(t, execFor(t, p, Join{Namespaces: allNamespaces &^ unix.CLONE_NEWCGROUP}, "arm64")); other != text {
-				t.Errorf("the plan of arm64 reads otherwise:\n%s", firstDifference(text, other))
+				t.Errorf("the plan of arm64 reads otherwise:\n%s", golden.Difference([]byte(text), []byte(other)))
 			}
-			golden := filepath.Join("testdata", "plans", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(want) != text {
-				t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
-			}
+			golden.Check(t, "plans/"+name+".txt", []byte(text))
 		})
 	}
 }

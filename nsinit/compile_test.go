@@ -2,7 +2,6 @@ package nsinit
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,12 +9,11 @@ import (
 	"testing"
 
 	"minirun/bundles"
+	"minirun/tests/golden"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // recorded are the configs that engines wrote (bundles/testdata/configs) and
 // whose features this version has.
@@ -83,33 +81,11 @@ func TestPlansOfRecordedConfigsAreGolden(t *testing.T) {
 			spec := loadRecorded(t, name)
 			text := printed(t, compileFor(t, spec, "amd64"))
 			if other := printed(t, compileFor(t, spec, "arm64")); other != text {
-				t.Errorf("the plan of arm64 reads otherwise:\n%s", firstDifference(text, other))
+				t.Errorf("the plan of arm64 reads otherwise:\n%s", golden.Difference([]byte(text), []byte(other)))
 			}
-			golden := filepath.Join("testdata", "plans", name+".txt")
-			if *update {
-				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(want) != text {
-				t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
-			}
+			golden.Check(t, "plans/"+name+".txt", []byte(text))
 		})
 	}
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range w {
-		if i >= len(g) || w[i] != g[i] {
-			return "want " + w[i] + "\ngot  " + strings.Join(g[i:min(i+1, len(g))], "")
-		}
-	}
-	return "it is longer"
 }
 
 func TestPlansOfRecordedConfigsAssemble(t *testing.T) {
@@ -129,7 +105,7 @@ func TestCompileIsDeterministic(t *testing.T) {
 	want := printed(t, compileFor(t, spec, "amd64"))
 	for range 20 {
 		if got := printed(t, compileFor(t, spec, "amd64")); got != want {
-			t.Fatal(firstDifference(want, got))
+			t.Fatal(golden.Difference([]byte(want), []byte(got)))
 		}
 	}
 }

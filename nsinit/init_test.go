@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +11,8 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"minirun/tests/golden"
 
 	"golang.org/x/sys/unix"
 )
@@ -305,21 +305,9 @@ func TestInitPlansAreGolden(t *testing.T) {
 func checkInitPlan(t *testing.T, name, text, arm64 string) {
 	t.Helper()
 	if arm64 != text {
-		t.Errorf("the plan of arm64 reads otherwise:\n%s", firstDifference(text, arm64))
+		t.Errorf("the plan of arm64 reads otherwise:\n%s", golden.Difference([]byte(text), []byte(arm64)))
 	}
-	golden := filepath.Join("testdata", "init", name+".txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != text {
-		t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
-	}
+	golden.Check(t, "init/"+name+".txt", []byte(text))
 }
 
 func TestInitIsSmall(t *testing.T) {

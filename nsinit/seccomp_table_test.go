@@ -13,25 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"minirun/tests/golden"
 )
 
 // seccomp_table.go is generated: from the tables of golang.org/x/sys, which
 // come from the kernel's headers, and from what these leave out.
 func TestSeccompTableIsThatOfTheKernel(t *testing.T) {
-	want := generateTable(t)
-	const file = "seccomp_table.go"
-	if *update {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(have, want) {
-		t.Errorf("%s is not as generated (-update rewrites it):\n%s", file, firstDifference(string(want), string(have)))
-	}
+	golden.CheckFile(t, "seccomp_table.go", generateTable(t))
 }
 
 func generateTable(t *testing.T) []byte {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"testing"
 
+	"minirun/tests/golden"
+
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 )
 
-func TestFeaturesText(t *testing.T) { golden(t, "features.json", featuresOf("1.2.3", true)) }
+func TestFeaturesText(t *testing.T) { golden.Check(t, "features.json", featuresOf("1.2.3", true)) }
 
 // Engines decode it into this structure; a member that is not in it is a typo.
 func TestFeaturesAreThoseOfTheSpec(t *testing.T) {

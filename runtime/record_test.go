@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"minirun/tests/golden"
 )
 
 func fullRecord() Record {
@@ -59,7 +61,7 @@ func TestFullRecordHasNoZeroField(t *testing.T) {
 
 func TestStateFileIsStable(t *testing.T) {
 	r := fullRecord()
-	golden(t, "record.json", r.Encode())
+	golden.Check(t, "record.json", r.Encode())
 }
 
 func TestDecodeRecordNamesWhatIsWrong(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+
+	"minirun/tests/golden"
 )
 
 func someStates() []State {
@@ -17,14 +19,14 @@ func someStates() []State {
 
 func TestStateText(t *testing.T) {
 	r := fullRecord()
-	golden(t, "state.json", newState(&r, Running).JSON())
-	golden(t, "state-stopped.json", newState(&r, Stopped).JSON())
+	golden.Check(t, "state.json", newState(&r, Running).JSON())
+	golden.Check(t, "state-stopped.json", newState(&r, Stopped).JSON())
 }
 
 func TestListText(t *testing.T) {
-	golden(t, "list.json", StatesJSON(someStates()))
-	golden(t, "list.table", StatesTable(someStates()))
-	golden(t, "list-empty.table", StatesTable(nil))
+	golden.Check(t, "list.json", StatesJSON(someStates()))
+	golden.Check(t, "list.table", StatesTable(someStates()))
+	golden.Check(t, "list-empty.table", StatesTable(nil))
 	if got := string(StatesJSON(nil)); got != "[]\n" {
 		t.Errorf("no states: got %q", got)
 	}

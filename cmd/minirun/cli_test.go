@@ -12,9 +12,8 @@ import (
 	"time"
 
 	"minirun/runtime"
+	"minirun/tests/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 // result is what one invocation leaves behind.
 type result struct {
@@ -68,26 +67,6 @@ func rootWith(t *testing.T, ids ...string) string {
 		}
 	}
 	return root
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update accepts it)\ngot:\n%s\nwant:\n%s", path, got, want)
-	}
 }
 
 func TestWrongUsageIsOneLineAndItsExitCodeIsRuncs(t *testing.T) {
@@ -163,9 +142,9 @@ func TestVerbsOnStoppedContainers(t *testing.T) {
 	at := func(args string) result {
 		return minirun(t, append([]string{"--root=" + root}, strings.Fields(args)...)...)
 	}
-	golden(t, "state.txt", at("state c1").stdout)
-	golden(t, "list.txt", at("list").stdout)
-	golden(t, "list.json", at("list --format=json").stdout)
+	golden.Check(t, "state.txt", []byte(at("state c1").stdout))
+	golden.Check(t, "list.txt", []byte(at("list").stdout))
+	golden.Check(t, "list.json", []byte(at("list --format=json").stdout))
 	for _, tt := range []struct {
 		args string
 		want result
@@ -204,14 +183,14 @@ func TestFlagsInEverySpelling(t *testing.T) {
 }
 
 func TestHelpIsTheSameHoweverItIsAskedFor(t *testing.T) {
-	golden(t, "help/minirun.txt", minirun(t).stdout)
+	golden.Check(t, "help/minirun.txt", []byte(minirun(t).stdout))
 	for _, ask := range []string{"--help", "-h", "help", "--root /x --help"} {
 		if got := minirun(t, strings.Fields(ask)...); got != (result{0, string(overview()), ""}) {
 			t.Errorf("%s: got %+v", ask, got)
 		}
 	}
 	for _, v := range verbs {
-		golden(t, "help/"+v.name+".txt", string(v.text()))
+		golden.Check(t, "help/"+v.name+".txt", v.text())
 		for _, ask := range []string{v.name + " --help", v.name + " -h", "help " + v.name} {
 			if got := minirun(t, strings.Fields(ask)...); got != (result{0, string(v.text()), ""}) {
 				t.Errorf("%s: got %+v", ask, got)

@@ -1,33 +1,11 @@
 package lab
 
 import (
-	"bytes"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"minirun/tests/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden compares text with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
-}
 
 // results are one of each outcome.
 func results() []Result {
@@ -47,6 +25,6 @@ func TestResultsForPeopleAndMachines(t *testing.T) {
 		text = r.AppendText(text)
 		lines = append(r.AppendJSON(lines), '\n')
 	}
-	golden(t, "results.txt", text)
-	golden(t, "results.json", lines)
+	golden.Check(t, "results.txt", text)
+	golden.Check(t, "results.json", lines)
 }

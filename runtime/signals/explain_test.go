@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"minirun/tests/golden"
 )
 
 // sample is a PID 1 as containers have them: tini, which takes signals from
@@ -41,7 +43,7 @@ func TestExplainForPeople(t *testing.T) {
 		if err := WriteText(&out, task, Explain(task)); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, "explain-"+name+".golden", out.Bytes())
+		golden.Check(t, "explain-"+name+".golden", out.Bytes())
 	}
 }
 

@@ -2,41 +2,14 @@ package signals
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"minirun/tests/golden"
+
 	"golang.org/x/sys/unix"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares with a file of testdata, or writes it.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	file := "testdata/" + name
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Equal(got, want) {
-		return
-	}
-	g, w := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range min(len(g), len(w)) {
-		if g[i] != w[i] {
-			t.Fatalf("%s:%d:\n got %s\nwant %s", name, i+1, g[i], w[i])
-		}
-	}
-	t.Fatalf("%s: %d lines, want %d", name, len(g), len(w))
-}
 
 // everyQuestion calls f with all questions that there are about one signal
 // of each kind; TestTabulation has the others.
@@ -184,7 +157,7 @@ func TestTabulation(t *testing.T) {
 			}
 		}
 	}
-	golden(t, "verdict.golden", out.Bytes())
+	golden.Check(t, "verdict.golden", out.Bytes())
 }
 
 // tabulate writes one line for each fate that the signals have in a situation.
