@@ -164,7 +164,7 @@ func (p *initProc) differs(link string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	theirs, err := statPath(procPath(p.r.Pid) + "/" + link)
+	theirs, err := statLink(p.r.Pid, link)
 	return ours.Dev != theirs.Dev || ours.Ino != theirs.Ino, err
 }
 

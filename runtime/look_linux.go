@@ -134,8 +134,30 @@ func samePidNS(r *Record) error {
 
 // pidNSOf is the inode of the PID namespace of a process.
 func pidNSOf(pid int) (uint64, error) {
-	st, err := statPath(procPath(pid) + "/ns/pid")
+	st, err := statLink(pid, "ns/pid")
 	return st.Ino, err
+}
+
+// statLink is what a link in the /proc of a process leads to; errGone when the
+// process is no more.
+func statLink(pid int, link string) (unix.Stat_t, error) {
+	st, err := statPath(procPath(pid) + "/" + link)
+	if released(pid, err) {
+		err = errGone
+	}
+	return st, err
+}
+
+// released says whether a link could not be followed because its process is no
+// more: one that is reaped between the lookup of the link and the following is
+// told by EACCES too (fs/proc/namespaces.c, proc_ns_get_link; fs/proc/base.c,
+// proc_pid_get_link).
+func released(pid int, err error) bool {
+	if !errors.Is(err, unix.EACCES) {
+		return false
+	}
+	_, err = StartTime(pid)
+	return err == errGone
 }
 
 // StartTime is when a process started, in clock ticks since boot (field 22 of
@@ -177,7 +199,7 @@ func BootID() (string, error) {
 // isImage says whether the process still executes the image. A process that
 // has given up its memory on the way out has no executable, and does not.
 func isImage(r *Record) (bool, error) {
-	st, err := statPath(procPath(r.Pid) + "/exe")
+	st, err := statLink(r.Pid, "exe")
 	if err != nil {
 		return false, goneIsFine(err)
 	}

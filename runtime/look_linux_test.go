@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,3 +179,30 @@ func TestListOfARootThatIsNotThereIsEmpty(t *testing.T) {
 }
 
 var newPidNS = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+
+// The kernel's word for a link whose process is reaped under the reader's
+// hands is that of one that nobody may follow.
+func TestALinkOfAReapedProcessIsToldFromOneThatIsForbidden(t *testing.T) {
+	cmd := sleeper(t, nil)
+	pid := cmd.Process.Pid
+	link, err := unix.Open(procPath(pid)+"/ns/pid", unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(link)
+	if released(pid, fmt.Errorf("stat: %w", unix.EACCES)) {
+		t.Error("a process that runs was taken for one that is no more")
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	_, err = unix.Readlinkat(link, "", make([]byte, 64))
+	if err != unix.EACCES {
+		t.Errorf("the kernel says %v, not EACCES", err)
+	}
+	if !released(pid, fmt.Errorf("readlink: %w", err)) {
+		t.Error("a reaped process was not")
+	}
+	if released(pid, unix.ENOMEM) {
+		t.Error("another error was taken for the end of a process")
+	}
+}
