@@ -2,12 +2,13 @@ package nsinit
 
 import (
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+
+	"minirun/tests/golden"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -15,20 +16,7 @@ import (
 // goldenPlan compares what a plan prints with testdata/plans/NAME.txt.
 func goldenPlan(t *testing.T, name string, p *Plan) {
 	t.Helper()
-	text := printed(t, p)
-	golden := filepath.Join("testdata", "plans", name+".txt")
-	if *update {
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(want) != text {
-		t.Errorf("not as %s has it (-update rewrites it):\n%s", golden, firstDifference(string(want), text))
-	}
+	golden.Check(t, "plans/"+name+".txt", []byte(printed(t, p)))
 }
 
 // labelledSpec has both labels of SELinux and something for each to label.
