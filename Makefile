@@ -47,7 +47,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 golden: ## rewrite the golden files
-	$(GO) test ./cmd/minirun ./nsinit ./runtime ./runtime/lab ./runtime/signals -update
+	$(GO) test ./cmd/minirun ./nsinit ./runtime ./runtime/lab ./runtime/observe ./runtime/signals -update
 
 install: build ## install minirun and minirun-observe below PREFIX
 	install -D -m 0755 bin/minirun $(DESTDIR)$(PREFIX)/bin/minirun

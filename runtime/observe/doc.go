@@ -8,4 +8,62 @@
 // joins what belongs together and judges it; writers print the result.
 // Nothing here but the sources, which are packages of their own below this
 // one, makes a system call.
+//
+// # What lies, and what is made of it
+//
+//   - res=0 of signal_generate is not "it worked": a signal that was queued may be dropped
+//     when it is taken, by a PID 1 whose disposition is the default. Its outcome is then "dropped".
+//   - res=1 is not "nothing happened": SIGCONT resumes before it is dropped, and a process that is dying drops everything.
+//   - signal_deliver of SIGKILL is no proof of a SIGKILL: once a fatal signal has begun a group
+//     exit, every thread gets one. The end is owed to the signal that was sent.
+//   - The init of a PID namespace fires sched_process_exit before the kernel kills the rest
+//     (zap_pid_ns_processes), and is gone after the last of them was reaped.
+//   - A cgroup without live tasks is not a container that is gone: its init may wait for a zombie.
+//   - A freed task was reaped up to some 10 ms before: the kernel waits for an RCU period.
+//
+// # JSON
+//
+// WriteJSON writes JSON lines: first one of kind "timeline", then one for each
+// event in the order of time, last one of kind "summary". A field that is not known is not there.
+//
+// The first line: version (JSONVersion), id, init (its process id on the host), source (bpf, tracefs,
+// proc), skipped (why not a better one, a line each), start (the moment from which the text counts).
+//
+// An event:
+//
+//	kind         fork exec exit generate deliver reap free ended attach populated oom census mark rung lost: see Kind
+//	n            its number, from 0, to which pair, by and entry refer
+//	time         nanoseconds of CLOCK_MONOTONIC
+//	evidence     observed, predicted (by runtime/signals), done (by minirun itself)
+//	source       who saw it; minirun for what it did
+//	cpu          on which it happened
+//	task         who did it: pid (thread), tgid (process) and parent on the host; inside: the process's
+//	             pid in the container, 0 for one outside; own: that in its own PID namespace; depth: of
+//	             that namespace below the container's; name
+//	target       to whom: the receiver, the child; of exit and census the parent
+//	signal       with signalName
+//	result       generate: 0 queued, 1 ignored, 2 pending already, 3 and 4 the queue is full; populated: 0 or 1
+//	code         si_code
+//	group        the signal is for the process, not for one thread
+//	handler      sa_handler of the receiver: 0x0 SIG_DFL, 0x1 SIG_IGN
+//	blocked, realBlocked, caught, ignored
+//	             signal sets of the receiver as in /proc/PID/status; realBlocked is its mask while it is in sigtimedwait(2)
+//	init, dying, traced
+//	             the receiver is PID 1 of its namespace; it is ending; it has a tracer
+//	groupDead    exit: it was the last thread
+//	status       as wait(2) gives it
+//	state        census: the letter of proc_pid_stat(5)
+//	count        lost: how many events
+//	text         what minirun did; a cgroup's path; what a process sleeps in
+//	outcome      what came of a signal: ignored pending consumable handler fatal fatal_core stop dropped
+//	reason       why, in words
+//	way          who is behind a signal: user minirun self fault zap oom cgroup.kill parent-death timer child kernel
+//	pair         generate: its delivery; deliver and exit: the generate that it is owed to
+//	by           generate: the mark with which minirun announced it
+//	cause        exit: kind (exit signal reboot unsent before untold), code (128+n for signal n), signal, signalName, way, entry, words
+//	folded       the text leaves it out, for another line tells it; repeats: so many like it that follow are left out
+//
+// The last line: lost (how many events), words (the summary of the text), processes (as task, with names,
+// mother and adopter as process ids on the host, begin, end, reaped, reapedLate, status, cause, handled:
+// the signals for which a handler has run), phases (name, from, took in ns).
 package observe

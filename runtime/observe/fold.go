@@ -1,0 +1,71 @@
+package observe
+
+import "minirun/runtime/signals"
+
+// fold leaves out of the picture what another line says already, and joins
+// lines that differ in their time alone.
+func (b *builder) fold() {
+	last := int32(None)
+	for i := range b.Entries {
+		e := &b.Entries[i]
+		e.Repeats = 0
+		switch e.Kind {
+		case Generate:
+			e.Folded = e.Whom == None || b.noise(e)
+		case Deliver:
+			e.Folded = b.told(e)
+		case Exit:
+			if !e.Folded && e.Who != None {
+				e.Pair = b.Processes[e.Who].killer
+			}
+		case Populated:
+			e.Folded = last != None && same(&b.Entries[last], e)
+		case Exec:
+			e.Folded = e.Who == None
+		}
+		if e.Folded {
+			continue
+		}
+		if last != None && e.Kind == Generate && same(&b.Entries[last], e) {
+			b.Entries[last].Repeats++
+			e.Folded = true
+			continue
+		}
+		last = int32(i)
+	}
+}
+
+// same reports whether two entries would make the same line.
+func same(a, b *Entry) bool {
+	return a.Kind == b.Kind && a.Who == b.Who && a.Whom == b.Whom && a.Signal == b.Signal &&
+		a.Result == b.Result && a.Outcome == b.Outcome && a.Way == b.Way && a.Reason == b.Reason &&
+		(a.Kind != Populated || a.Result == b.Result)
+}
+
+// noise is what goes without saying: that a parent hears of a child's end,
+// and the signal with which Go's scheduler interrupts its own threads.
+func (b *builder) noise(e *Entry) bool {
+	switch {
+	case e.Signal == sigurg && e.Who == e.Whom:
+		return true
+	case e.Way != ByChild:
+		return false
+	}
+	return !(int(e.Who) == b.First && b.Processes[b.First].End != 0)
+}
+
+// told reports whether the line of the signal, or of the exit that follows,
+// says already what came of it.
+func (b *builder) told(e *Entry) bool {
+	if e.Pair == None {
+		return e.Outcome != signals.Handled && e.Outcome != signals.Dropped
+	}
+	from := &b.Entries[e.Pair]
+	if from.Way == ByChild || from.Folded || dies(e.Outcome) {
+		return true
+	}
+	return from.Outcome == e.Outcome && e.Time-from.Time < soon
+}
+
+// soon is how long after a signal its effect is a part of the same line: 5 ms.
+const soon = 5_000_000

@@ -1,0 +1,98 @@
+package observe
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// recorded are the timelines of real kernels; testdata/README says how they came about.
+func recorded(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.jsonl")
+	if err != nil || len(files) < 7 {
+		t.Fatalf("%d recordings: %v", len(files), err)
+	}
+	return files
+}
+
+func load(t testing.TB, file string) *Timeline {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about, events, err := ReadJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Build(about, events)
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not what it should be; got\n%s", file, got)
+	}
+}
+
+func TestARecordedTimelineReadsAsItShould(t *testing.T) {
+	for _, file := range recorded(t) {
+		var out bytes.Buffer
+		if err := load(t, file).Write(&out, Text); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, strings.TrimSuffix(file, "jsonl")+"txt", out.Bytes())
+	}
+}
+
+// The lines of a timeline are all that it takes to make it again.
+func TestJSONLinesComeBackAsTheyWere(t *testing.T) {
+	for _, file := range recorded(t) {
+		var out bytes.Buffer
+		if err := load(t, file).Write(&out, JSON); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, file, out.Bytes())
+	}
+}
+
+// What each recording was made to show.
+func TestATimelineSaysWhatHappened(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"stop": {
+			"──TERM→ 1 sh  ignored: PID 1 has no handler for SIGTERM", "──KILL→ 4 sleep  zap",
+			"PID 1      ended 137 = 128+9 (SIGKILL): SIGKILL from minirun", "zap, at the end of 1 sh: 2 sleep, 3 sleep, 4 sleep",
+		},
+		"init":    {"──TERM→ 2 sh  handler", "to 1 minirun-init", "SIGTERM from 1 minirun-init: 3 sleep, 4 sleep, 5 sleep", "ended with 0"},
+		"oom":     {"──KILL→ 1 tail  fatal: out of memory", "ended 137 = 128+9 (SIGKILL): the kernel, for want of memory"},
+		"abort":   {"ended 139 = 128+11 (SIGSEGV): abort(): PID 1 ignores its own SIGABRT"},
+		"held":    {"zap, in vain: it has ended already", "it waited for the zombie 3 sleep, until nsenter"},
+		"nested":  {"──TERM→ 4/1 sleep  ignored: PID 1 has no handler for SIGTERM", "leaves 4/1 sleep to 1 sh", "──KILL→ 5/2 sleep  zap"},
+		"reraise": {"dropped: its handler has reset SIGTERM and raised it again", "──TERM→ 1 reraise  ignored"},
+	} {
+		var out bytes.Buffer
+		if err := load(t, "testdata/"+name+".jsonl").WriteText(&out); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range lines {
+			if !strings.Contains(out.String(), line) {
+				t.Errorf("%s does not say %q:\n%s", name, line, &out)
+			}
+		}
+	}
+}

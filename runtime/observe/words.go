@@ -1,0 +1,231 @@
+package observe
+
+import (
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/signals"
+)
+
+// A Line is an entry in words, the same for every writer. Names in it are clean.
+type Line struct {
+	Who   string // who acts
+	Arrow string // the signal on its way from Who to Whom, or empty
+	Whom  string
+	What  string // what happens, or what came of the signal
+	Mood  Mood
+}
+
+// Mood is how a line bears on the container, for its colour.
+type Mood uint8
+
+// The moods.
+const (
+	Plain   Mood = iota
+	Quiet        // life goes on: forks, executions
+	Vain         // a signal of which nothing comes
+	Taken        // a signal that runs a handler, or waits for one that will take it
+	Deadly       // a signal that ends, or an end by one
+	Leaving      // an exit by itself
+	Ours         // minirun's doing
+)
+
+var moods = [...]string{"plain", "quiet", "vain", "taken", "deadly", "leaving", "ours"}
+
+// String is the class of a line.
+func (m Mood) String() string { return moods[m] }
+
+// Line is the words of one entry.
+func (t *Timeline) Line(e *Entry) Line {
+	l := Line{Who: t.name(e.Who, &e.Task)}
+	switch e.Kind {
+	case Fork:
+		l.What, l.Mood = "forks "+t.name(e.Whom, &e.Target), Quiet
+	case Exec:
+		l.What, l.Mood = "executes "+Clean(e.Task.Name()), Quiet
+	case Exit:
+		t.exitLine(&l, e)
+	case Generate:
+		t.signalLine(&l, e)
+	case Deliver:
+		l.What, l.Mood = "takes "+signals.Name(int(e.Signal))+": "+delivered(e), mood(e.Outcome)
+	case OOM:
+		l.What, l.Mood = "out of memory: "+t.name(e.Whom, &e.Target)+" is to die", Deadly
+	case Census:
+		l.What, l.Mood = t.censusWords(e), Quiet
+	default:
+		t.otherLine(&l, e)
+	}
+	return l
+}
+
+func (t *Timeline) otherLine(l *Line, e *Entry) {
+	switch e.Kind {
+	case Reap, Free:
+		l.What = "is reaped"
+	case Ended:
+		l.What = "is gone: its status can be read"
+	case Attach:
+		l.What, l.Mood = "joins cgroup "+Clean(e.Text), Quiet
+	case Populated:
+		l.Who, l.What = "", "the cgroup is empty"
+		if e.Result != 0 {
+			l.What = "the cgroup has its first process"
+		}
+	case Lost:
+		l.Who, l.What, l.Mood = "", strconv.FormatUint(e.Count, 10)+" events are lost", Deadly
+	case Mark, Rung:
+		l.What, l.Mood = Clean(e.Text), Ours
+		if l.Who == "" {
+			l.Who = "minirun"
+		}
+	}
+}
+
+// name is a process as it was called then.
+func (t *Timeline) name(i int32, task *Task) string {
+	if i == None {
+		return ""
+	}
+	return t.Processes[i].label(task.Name())
+}
+
+// signalLine has the kernel as the sender where the task that ran was there by chance.
+func (t *Timeline) signalLine(l *Line, e *Entry) {
+	l.Whom, l.Arrow = t.name(e.Whom, &e.Target), signals.Name(int(e.Signal))
+	l.What, l.Mood = e.Reason, mood(e.Outcome)
+	if e.Evidence == Predicted {
+		l.What = "predicted " + l.What
+	}
+	switch e.Way {
+	case ByZap:
+		l.What = "zap: PID 1 has ended, and the kernel ends the rest of its namespace"
+		if e.Outcome == signals.Ignored {
+			l.What, l.Mood = "zap, in vain: it has ended already", Vain
+		}
+	case ByOOM:
+		l.Who, l.What = "kernel", "fatal: out of memory"
+	case ByKernel, ByTimer:
+		l.Who = "kernel"
+	case ByCgroupKill:
+		l.What = "cgroup.kill, " + l.What
+	case ByChild:
+		l.What = "SIGCHLD: all of its PID namespace is reaped; its parent may wait for it"
+		l.Mood = Plain
+	}
+	if e.By != None {
+		l.Who = "minirun"
+		l.What = Clean(t.Entries[e.By].Text) + "; " + l.What
+	}
+	if e.Repeats > 0 {
+		l.What += " (" + strconv.Itoa(int(e.Repeats)+1) + " times)"
+	}
+}
+
+// delivered is what a task does with the signal that it takes.
+func delivered(e *Entry) string {
+	switch e.Outcome {
+	case signals.Handled:
+		return "its handler runs"
+	case signals.Stop:
+		return "it stops"
+	}
+	return e.Reason
+}
+
+func mood(a signals.Action) Mood {
+	switch a {
+	case signals.Ignored, signals.Dropped:
+		return Vain
+	case signals.Handled, signals.Consumable, signals.Pending, signals.Stop:
+		return Taken
+	case signals.Fatal, signals.FatalCore:
+		return Deadly
+	}
+	return Plain
+}
+
+// exitLine says with which number a process ends, and why.
+func (t *Timeline) exitLine(l *Line, e *Entry) {
+	l.Mood = Leaving
+	if e.Who == None {
+		l.What = "ends"
+		return
+	}
+	p := &t.Processes[e.Who]
+	if p.Cause.Signal != 0 {
+		l.Mood = Deadly
+	}
+	l.What = "ends " + p.Number() + ": " + p.Cause.Words
+	if p.Left > 0 {
+		l.What += "; " + t.heirs(e.Who)
+	}
+}
+
+// Number is the exit as shells and engines give it, explained: 137 = 128+9 (SIGKILL).
+func (p *Process) Number() string {
+	sig := int(p.Cause.Signal)
+	switch {
+	case sig != 0:
+		s := strconv.Itoa(128+sig) + " = 128+" + strconv.Itoa(sig) + " (" + signals.Name(sig)
+		if p.Known && unix.WaitStatus(p.Status).CoreDump() {
+			s += ", core dumped"
+		}
+		return s + ")"
+	case p.Known:
+		return "with " + strconv.Itoa(int(p.Status>>8&0xff))
+	}
+	return "with a code that is not known"
+}
+
+// heirs says who gets the children that a process leaves.
+func (t *Timeline) heirs(dead int32) string {
+	var list, to string
+	for i := range t.Processes {
+		c := &t.Processes[i]
+		if c.Mother != dead || c.Adopter == None && c.Gone != 0 && c.Gone <= t.Processes[dead].End {
+			continue
+		}
+		if list != "" {
+			list += ", "
+		}
+		list += c.label("")
+		if c.Adopter != None {
+			to = " to " + t.label(c.Adopter)
+		} else if to == "" {
+			to = " to a reaper outside"
+		}
+	}
+	return "leaves " + list + to
+}
+
+// censusWords is a process as it was found.
+func (t *Timeline) censusWords(e *Entry) string {
+	s := "is there, " + stateWords(e.State)
+	if e.Text != "" && e.Text != "0" {
+		s += " in " + Clean(e.Text)
+	}
+	if e.Whom != None {
+		s += ", child of " + t.name(e.Whom, &e.Target)
+	}
+	return s
+}
+
+func stateWords(state byte) string {
+	switch state {
+	case 'R':
+		return "running"
+	case 'S':
+		return "asleep"
+	case 'D':
+		return "asleep and not to be woken (D)"
+	case 'T', 't':
+		return "stopped"
+	case 'Z':
+		return "a zombie: its parent has not waited for it"
+	case 'X', 'I':
+		return "dead"
+	}
+	return "in an unknown state"
+}
