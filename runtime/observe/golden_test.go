@@ -76,11 +76,11 @@ func TestATimelineSaysWhatHappened(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"stop": {
 			"──TERM→ 1 sh  ignored: PID 1 has no handler for SIGTERM", "──KILL→ 4 sleep  zap",
-			"PID 1      ended 137 = 128+9 (SIGKILL): SIGKILL from minirun", "zap, at the end of 1 sh: 2 sleep, 3 sleep, 4 sleep",
+			"PID 1      ended with 137 = 128+9 (SIGKILL): SIGKILL from minirun", "zap, at the end of 1 sh: 2 sleep, 3 sleep, 4 sleep",
 		},
 		"init":    {"──TERM→ 2 sh  handler", "to 1 minirun-init", "SIGTERM from 1 minirun-init: 3 sleep, 4 sleep, 5 sleep", "ended with 0"},
-		"oom":     {"──KILL→ 1 tail  fatal: out of memory", "ended 137 = 128+9 (SIGKILL): the kernel, for want of memory"},
-		"abort":   {"ended 139 = 128+11 (SIGSEGV): abort(): PID 1 ignores its own SIGABRT"},
+		"oom":     {"──KILL→ 1 tail  fatal: out of memory", "ended with 137 = 128+9 (SIGKILL): the kernel, for want of memory"},
+		"abort":   {"ended with 139 = 128+11 (SIGSEGV): abort(): PID 1 ignores its own SIGABRT"},
 		"held":    {"zap, in vain: it has ended already", "it waited for the zombie 3 sleep, until nsenter"},
 		"nested":  {"──TERM→ 4/1 sleep  ignored: PID 1 has no handler for SIGTERM", "leaves 4/1 sleep to 1 sh", "──KILL→ 5/2 sleep  zap"},
 		"reraise": {"dropped: its handler has reset SIGTERM and raised it again", "──TERM→ 1 reraise  ignored"},

@@ -1,6 +1,10 @@
 package observe
 
-import "minirun/runtime/signals"
+import (
+	"strings"
+
+	"minirun/runtime/signals"
+)
 
 // judge says what came of a signal, now that it is known what followed.
 func (b *builder) judge(i int32) {
@@ -57,7 +61,8 @@ func (b *builder) judgeQueued(i int32) {
 	p := &b.Processes[e.Whom]
 	switch a := b.verdict(e, b.question(e)); {
 	case e.Pair != None && b.Entries[e.Pair].Signal == e.Signal:
-		e.Outcome, e.Reason = b.Entries[e.Pair].Outcome, b.Entries[e.Pair].Reason
+		e.Outcome = b.Entries[e.Pair].Outcome
+		e.Reason, _, _ = strings.Cut(b.Entries[e.Pair].Reason, "; if that resets it") // whether it does is seen
 		b.reraised(e, p)
 		if p.killer != i && dies(e.Outcome) {
 			e.Reason += "; it was ending already"

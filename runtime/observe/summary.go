@@ -46,7 +46,7 @@ func (t *Timeline) firstWords() string {
 	if p.Alive() {
 		return "lives"
 	}
-	return "ended " + p.Number() + ": " + p.Cause.Words
+	return "ended with " + p.Number() + ": " + p.Cause.Words
 }
 
 // heldWords say who kept PID 1 from finishing: it waits in

@@ -43,7 +43,7 @@ func (t *Timeline) Line(e *Entry) Line {
 	case Fork:
 		l.What, l.Mood = "forks "+t.name(e.Whom, &e.Target), Quiet
 	case Exec:
-		l.What, l.Mood = "executes "+Clean(e.Task.Name()), Quiet
+		l.What, l.Mood = "executes "+program(&e.Event), Quiet
 	case Exit:
 		t.exitLine(&l, e)
 	case Generate:
@@ -58,6 +58,14 @@ func (t *Timeline) Line(e *Entry) Line {
 		t.otherLine(&l, e)
 	}
 	return l
+}
+
+// program is what was executed, by its path where the source tells that.
+func program(e *Event) string {
+	if e.Text != "" {
+		return Clean(e.Text)
+	}
+	return Clean(e.Task.Name())
 }
 
 func (t *Timeline) otherLine(l *Line, e *Entry) {
@@ -100,7 +108,7 @@ func (t *Timeline) signalLine(l *Line, e *Entry) {
 	}
 	switch e.Way {
 	case ByZap:
-		l.What = "zap: PID 1 has ended, and the kernel ends the rest of its namespace"
+		l.What = "zap: PID 1 has ended, so the kernel ends the rest"
 		if e.Outcome == signals.Ignored {
 			l.What, l.Mood = "zap, in vain: it has ended already", Vain
 		}
@@ -111,7 +119,7 @@ func (t *Timeline) signalLine(l *Line, e *Entry) {
 	case ByCgroupKill:
 		l.What = "cgroup.kill, " + l.What
 	case ByChild:
-		l.What = "SIGCHLD: all of its PID namespace is reaped; its parent may wait for it"
+		l.What = "told that PID 1 is done: nothing is left in its PID namespace"
 		l.Mood = Plain
 	}
 	if e.By != None {
@@ -157,7 +165,7 @@ func (t *Timeline) exitLine(l *Line, e *Entry) {
 	if p.Cause.Signal != 0 {
 		l.Mood = Deadly
 	}
-	l.What = "ends " + p.Number() + ": " + p.Cause.Words
+	l.What = "ends with " + p.Number() + ": " + p.Cause.Words
 	if p.Left > 0 {
 		l.What += "; " + t.heirs(e.Who)
 	}
@@ -174,9 +182,9 @@ func (p *Process) Number() string {
 		}
 		return s + ")"
 	case p.Known:
-		return "with " + strconv.Itoa(int(p.Status>>8&0xff))
+		return strconv.Itoa(p.code())
 	}
-	return "with a code that is not known"
+	return "a code that is not known"
 }
 
 // heirs says who gets the children that a process leaves.

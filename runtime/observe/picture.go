@@ -1,0 +1,236 @@
+package observe
+
+import (
+	"strconv"
+	"strings"
+
+	"minirun/runtime/signals"
+)
+
+// A picture is a timeline as a sequence diagram: time runs down, each process
+// has a column, a signal is an arrow from one to another, and what it comes
+// to stands beside it. Lengths are in pixels.
+type picture struct {
+	t       *Timeline
+	columns []column
+	of      map[int32]int // process → column
+	kernel  int           // column of the kernel, or None
+	rows    []row
+	left    int // entries that found no place
+	height  int
+}
+
+// A column is that of one process or, when many have come and gone, of several
+// one after the other.
+type column struct {
+	x     int
+	lives []life
+	apart bool // outside the container
+}
+
+// A life is a process in its column, by rows; to is where it ended, gone where it was reaped.
+type life struct {
+	process        int32
+	from, to, gone int
+	born           bool // its fork is on row from; else it was there before
+}
+
+// A row is one line of the timeline.
+type row struct {
+	entry   int
+	y       int    // of its middle
+	label   string // all of it, for who hears it read
+	subject string
+	lines   []string // what is said of it, wrapped
+	mood    Mood
+	gap     int64 // how long nothing happened before, if that is worth a break
+}
+
+const (
+	timeWidth   = 118 // of the column of times
+	columnWidth = 88
+	textWidth   = 620
+	headHeight  = 82
+	rowHeight   = 30
+	lineHeight  = 17
+	gapHeight   = 30
+	wrapAt      = 89         // characters in a line of text
+	longPause   = 60_000_000 // ns that make a break
+	mostRows    = 3000
+	mostColumns = 12 // before columns are used again
+)
+
+// draw lays a timeline out.
+func (t *Timeline) draw() *picture {
+	p := &picture{t: t, of: map[int32]int{}, kernel: None}
+	p.layRows()
+	p.layColumns()
+	return p
+}
+
+func (p *picture) width() int { return p.textX() + textWidth }
+func (p *picture) textX() int { return timeWidth + len(p.columns)*columnWidth + 16 }
+
+// layRows gives each line its height, and a break where little happened for long.
+func (p *picture) layRows() {
+	y, last := headHeight, int64(0)
+	for i := range p.t.Entries {
+		e := &p.t.Entries[i]
+		if e.Folded {
+			continue
+		}
+		if len(p.rows) == mostRows {
+			p.left++
+			continue
+		}
+		l := p.t.Line(e)
+		r := row{entry: i, label: l.label(), subject: l.subject(), mood: l.Mood}
+		r.lines = wrap(l.What, wrapAt-len(r.subject), wrapAt)
+		if last != 0 && e.Time-last >= longPause {
+			r.gap = e.Time - last
+			y += gapHeight
+		}
+		last = e.Time
+		r.y = y + rowHeight/2
+		y += rowHeight + (len(r.lines)-1)*lineHeight
+		p.rows = append(p.rows, r)
+	}
+	p.height = y + 12
+}
+
+// subject is who a line is about: the sender of a signal stands at its arrow.
+func (l *Line) subject() string {
+	if l.Arrow != "" {
+		return l.Arrow + " → " + l.Whom
+	}
+	return l.Who
+}
+
+func (l *Line) label() string {
+	if l.Arrow != "" {
+		return l.Who + " sends " + l.Arrow + " to " + l.Whom + ": " + l.What
+	}
+	return strings.TrimPrefix(l.Who+" ", " ") + l.What
+}
+
+// wrap breaks a text at blanks into lines of so many characters, the first of another length.
+func wrap(text string, first, rest int) []string {
+	var lines []string
+	for limit := first; ; limit = rest {
+		if len(text) <= max(limit, 20) {
+			return append(lines, text)
+		}
+		cut := strings.LastIndexByte(text[:max(limit, 20)], ' ')
+		if cut <= 0 {
+			return append(lines, text)
+		}
+		lines, text = append(lines, text[:cut]), text[cut+1:]
+	}
+}
+
+// layColumns has those outside first, then the container's, in order of appearance.
+func (p *picture) layColumns() {
+	lives := p.lives()
+	for _, apart := range []bool{true, false} {
+		for i := range lives {
+			l := &lives[i]
+			if l.from != None && p.t.inside(l.process) != apart {
+				p.place(*l, apart)
+			}
+		}
+		if apart && p.kernelActs() {
+			p.kernel = len(p.columns)
+			p.columns = append(p.columns, column{apart: true})
+		}
+	}
+	for i := range p.columns {
+		p.columns[i].x = timeWidth + i*columnWidth + columnWidth/2
+	}
+}
+
+// place puts a life into a column of its own, or when there are many into one that is free by then.
+func (p *picture) place(l life, apart bool) {
+	for i := range p.columns {
+		c := &p.columns[i]
+		if len(p.columns) < mostColumns || c.apart != apart || len(c.lives) == 0 {
+			continue
+		}
+		if before := c.lives[len(c.lives)-1]; before.gone < l.from && before.to < l.from {
+			c.lives = append(c.lives, l)
+			p.of[l.process] = i
+			return
+		}
+	}
+	p.of[l.process] = len(p.columns)
+	p.columns = append(p.columns, column{lives: []life{l}, apart: apart})
+}
+
+// lives finds the rows between which each process lived. One that has no part in any row has from None.
+func (p *picture) lives() []life {
+	lives := make([]life, len(p.t.Processes))
+	for i := range lives {
+		lives[i] = life{process: int32(i), from: None, to: len(p.rows), gone: None}
+	}
+	for n := range p.rows {
+		e := &p.t.Entries[p.rows[n].entry]
+		for _, i := range [...]int32{e.Who, e.Whom} {
+			if i != None && lives[i].from == None && !fromKernel(e, i) {
+				lives[i].from = n
+			}
+		}
+		switch {
+		case e.Kind == Fork && e.Whom != None:
+			lives[e.Whom].from, lives[e.Whom].born = n, true
+		case e.Kind == Exit && e.Who != None:
+			lives[e.Who].to = n
+		case (e.Kind == Reap || e.Kind == Ended) && e.Who != None:
+			lives[e.Who].gone = n
+		}
+	}
+	for i := range lives {
+		if l := &lives[i]; !l.born && l.from != None && p.t.inside(l.process) {
+			l.from = 0
+		}
+	}
+	return lives
+}
+
+// fromKernel reports whether a process is the sender of a signal in name only.
+func fromKernel(e *Entry, i int32) bool {
+	return e.Kind == Generate && i == e.Who && i != e.Whom && (e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
+}
+
+// byKernel reports whether a signal's arrow begins at the kernel.
+func byKernel(e *Entry) bool {
+	return e.Kind == Generate && (e.Who == None || e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
+}
+
+func (p *picture) kernelActs() bool {
+	for i := range p.rows {
+		if byKernel(&p.t.Entries[p.rows[i].entry]) {
+			return true
+		}
+	}
+	return false
+}
+
+// x is where a process's column is, or None.
+func (p *picture) x(process int32) int {
+	if c, ok := p.of[process]; ok && process != None {
+		return p.columns[c].x
+	}
+	return None
+}
+
+// head is what stands above a life: pid and name.
+func (p *picture) head(process int32) (pid, name string) {
+	pr := &p.t.Processes[process]
+	pid, name, _ = strings.Cut(pr.label(""), " ")
+	if pr.Inside <= 0 {
+		return strconv.Itoa(int(pr.Tgid)), Clean(pr.Name())
+	}
+	return pid, name
+}
+
+// short is a signal's name on its arrow.
+func short(sig uint8) string { return strings.TrimPrefix(signals.Name(int(sig)), "SIG") }
