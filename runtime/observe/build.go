@@ -41,6 +41,10 @@ func (b *builder) take(i int32) {
 	e.Who, e.Whom = b.process(&e.Task), b.process(&e.Target)
 	b.fill(&e.Task, e.Who)
 	b.fill(&e.Target, e.Whom)
+	if e.Who == None && (e.Kind == Exec || e.Kind == Exit || e.Kind == Deliver) {
+		e.Folded = true // nobody did it
+		return
+	}
 	switch e.Kind {
 	case Exec:
 		b.Processes[e.Who].exec = i
@@ -71,7 +75,11 @@ func (b *builder) fork(e *Entry) {
 	if e.Target.Tgid == 0 {
 		e.Target.Tgid = e.Target.Pid
 	}
-	if e.Thread() {
+	if e.Target.Tgid == 0 {
+		e.Folded = true
+		return
+	}
+	if e.Thread() && e.Who != None {
 		e.Whom, e.Folded = e.Who, true
 		b.threads[e.Target.Pid] = e.Target.Tgid
 		b.Processes[e.Who].threads++
@@ -86,7 +94,7 @@ func (b *builder) fork(e *Entry) {
 	b.fill(&e.Target, e.Whom)
 	p := &b.Processes[e.Whom]
 	p.Mother, p.Begin = e.Who, e.Time
-	if p.Parent == 0 {
+	if p.Parent <= 0 {
 		p.Parent = e.Task.Tgid
 	}
 }

@@ -10,7 +10,7 @@ import (
 func (b *builder) judge(i int32) {
 	e := &b.Entries[i]
 	switch {
-	case e.Kind == Deliver:
+	case e.Kind == Deliver && e.Who != None:
 		b.judgeDelivery(e)
 	case e.Kind != Generate || e.Whom == None:
 	case !e.Known(HasResult):
