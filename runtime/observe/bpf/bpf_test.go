@@ -134,18 +134,23 @@ os.wait()
 
 func TestANamespaceWithinAndAStrangerFromOutside(t *testing.T) {
 	s := open(t)
-	events := collect(t, s)
-	c := container(t, "/usr/bin/unshare", "--fork", "--pid", "/bin/sh", "-c", "read line; kill -TERM $$; exit 4")
+	c := container(t, "/usr/bin/unshare", "--fork", "--pid", "/bin/sh", "-c", "echo ready; read line; kill -TERM $$; exit 4")
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	out, err := c.StdoutPipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("/usr/bin/nsenter", fmt.Sprintf("--pid=/proc/%d/ns/pid", c.Process.Pid), "/bin/sh", "-c", "exit 5").CombinedOutput()
+	begin(t, s, c)
+	events := collect(t, s)
+	if _, err := out.Read(make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := exec.Command("/usr/bin/nsenter", fmt.Sprintf("--pid=/proc/%d/ns/pid", c.Process.Pid), "/bin/sh", "-c", "exit 5").CombinedOutput()
 	if code := err.(*exec.ExitError).ExitCode(); code != 5 {
-		t.Fatalf("%v: %s", err, out)
+		t.Fatalf("%v: %s", err, text)
 	}
 	fmt.Fprintln(in)
 	if err := c.Wait(); err == nil {
@@ -163,16 +168,14 @@ func TestANamespaceWithinAndAStrangerFromOutside(t *testing.T) {
 
 func TestTheEndOfTheNamespaceKillsTheRest(t *testing.T) {
 	s := open(t)
-	events := collect(t, s)
 	c := container(t, "/bin/sh", "-c", "sleep 1000 & echo ready; wait")
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := out.Read(make([]byte, 1)); err != nil {
+	begin(t, s, c)
+	events := collect(t, s)
+	if _, err := out.Read(make([]byte, 100)); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Process.Kill(); err != nil {

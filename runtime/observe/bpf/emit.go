@@ -44,7 +44,12 @@ const (
 	scratch   = -40
 	key       = -56 // of a map, up to 16 bytes
 	value     = -72 // likewise
+	dead      = -96 // a value of the map of zombies
 )
+
+// deadSize is the size of what is kept of the dead: who it was, and when it
+// began, by which another one with its number is known.
+const deadSize = 24
 
 // The control block: the value of an array map, which is memory that the
 // helper maps. It is zero until the namespace is known, which none has as its number.

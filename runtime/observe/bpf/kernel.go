@@ -12,7 +12,7 @@ type kernel struct {
 	task struct {
 		signal, sighand, realParent, groupLeader int16
 		pid, tgid, comm, ptrace, exitCode        int16
-		blocked, realBlocked                     int16
+		blocked, realBlocked, startTime          int16
 	}
 	signal struct{ flags, groupExitCode, pids, live int16 }
 	action struct {
@@ -53,6 +53,7 @@ func (k *kernel) members() []member {
 		{&k.task.exitCode, "task_struct", "exit_code"},
 		{&k.task.blocked, "task_struct", "blocked"},
 		{&k.task.realBlocked, "task_struct", "real_blocked"},
+		{&k.task.startTime, "task_struct", "start_time"},
 		{&k.signal.flags, "signal_struct", "flags"},
 		{&k.signal.groupExitCode, "signal_struct", "group_exit_code"},
 		{&k.signal.pids, "signal_struct", "pids"},

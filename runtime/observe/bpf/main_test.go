@@ -3,6 +3,7 @@ package bpf
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -84,26 +85,49 @@ func collect(t *testing.T, s observe.Source) (events func() []observe.Event) {
 func container(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(args[0], args[1:]...)
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Setsid: true, Pdeathsig: syscall.SIGKILL}
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID, Setsid: true}
 	c.Stderr = os.Stderr
 	return c
+}
+
+// begin starts a container and attaches to it.
+func begin(t *testing.T, s observe.Source, c *exec.Cmd) {
+	t.Helper()
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if c.ProcessState == nil {
+			c.Process.Kill()
+			c.Wait()
+		}
+	})
+	var stat syscall.Stat_t
+	if err := syscall.Stat(fmt.Sprintf("/proc/%d/ns/pid", c.Process.Pid), &stat); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Attach(observe.Container{Pid: c.Process.Pid, PidNS: stat.Ino, Level: 1}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // observed runs a program as PID 1 and returns what was seen of it.
 func observed(t *testing.T, args ...string) (init int32, events []observe.Event) {
 	t.Helper()
 	s := open(t)
-	events2 := collect(t, s)
 	c := container(t, args...)
-	out, err := c.Output()
-	var status *exec.ExitError
-	if err != nil && !errors.As(err, &status) {
+	in, err := c.StdinPipe() // which stays open and says nothing
+	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out) > 0 {
-		t.Logf("%s", out)
+	defer in.Close()
+	begin(t, s, c)
+	all := collect(t, s)
+	var status *exec.ExitError
+	if err := c.Wait(); err != nil && !errors.As(err, &status) {
+		t.Fatal(err)
 	}
-	events = events2()
+	events = all()
 	if s.Lost() != 0 {
 		t.Fatalf("%d events are lost", s.Lost())
 	}

@@ -118,17 +118,26 @@ func (c *code) status() {
 // remember stores who has died: when it is freed, the kernel itself has forgotten.
 func (c *code) remember() {
 	stored := c.label("stored")
+	c.move(dead, asm.RFP, actorWho)
+	c.move(dead+8, asm.RFP, actorWho+8)
+	c.follow(asm.R2, actor, c.task.groupLeader)
+	c.move(dead+16, asm.R2, c.task.startTime)
 	c.add(
 		asm.LoadMem(asm.R1, actor, c.task.tgid, asm.Word), asm.StoreMem(asm.RFP, key, asm.R1, asm.Word),
 		asm.LoadMapPtr(asm.R1, c.maps.zombies),
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, key),
-		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, actorWho),
+		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, dead),
 		asm.Mov.Imm(asm.R4, 0),
 		asm.FnMapUpdateElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, stored),
 	)
 	c.count(controlMissed)
 	c.here(stored)
+}
+
+// move copies 8 bytes into the frame.
+func (c *code) move(to int16, from asm.Register, offset int16) {
+	c.add(asm.LoadMem(asm.R1, from, offset, asm.DWord), asm.StoreMem(asm.RFP, to, asm.R1, asm.DWord))
 }
 
 // free: struct task_struct *p, in whatever task runs when an RCU period is over.
@@ -144,18 +153,23 @@ func free(c *code) {
 	)
 	c.lookup(c.maps.zombies)
 	c.add(asm.JEq.Imm(asm.R0, 0, "end"), asm.Mov.Reg(object, asm.R0))
-	c.numbersOf(object)
+	for at := int16(0); at < deadSize; at += 8 {
+		c.move(dead+at, object, at)
+	}
 	c.add(
 		asm.LoadMapPtr(asm.R1, c.maps.zombies),
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, key),
 		asm.FnMapDeleteElem.Call(),
+		asm.LoadMem(asm.R1, actor, c.task.startTime, asm.DWord),
+		asm.LoadMem(asm.R2, asm.RFP, dead+16, asm.DWord),
+		asm.JNE.Reg(asm.R1, asm.R2, "end"),
 	)
 	c.reserve(observe.Free, 0, 0)
 	c.copy(observe.WireTask+observe.WirePid, actor, c.task.pid, asm.Word)
 	c.copy(observe.WireTask+observe.WireTgid, actor, c.task.tgid, asm.Word)
 	c.copy(observe.WireTask+observe.WireComm, actor, c.task.comm, asm.DWord)
 	c.copy(observe.WireTask+observe.WireComm+8, actor, c.task.comm+8, asm.DWord)
-	c.numbers(observe.WireTask, asm.RFP, actorWho)
+	c.numbers(observe.WireTask, asm.RFP, dead)
 	c.submit()
 }
 
@@ -166,11 +180,4 @@ func (c *code) lookup(fd int) {
 		asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, key),
 		asm.FnMapLookupElem.Call(),
 	)
-}
-
-// numbersOf copies who a task is from a map's value into the frame, before the value goes.
-func (c *code) numbersOf(from asm.Register) {
-	for _, at := range [...]int16{0, 8} {
-		c.add(asm.LoadMem(asm.R1, from, at, asm.DWord), asm.StoreMem(asm.RFP, actorWho+at, asm.R1, asm.DWord))
-	}
 }

@@ -30,9 +30,9 @@ const (
 	gather = 10
 	// full is when the buffer is written, in bytes.
 	full = 1 << 16
-	// lastWait bounds the wait for the Free of those who are reaped, which
-	// comes when an RCU period is over.
-	lastWait = 500 * time.Millisecond
+	// lastWait bounds the wait for the Free of those who are reaped. It comes
+	// when an RCU period is over: after some 10 ms, on a busy machine later.
+	lastWait = 200 * time.Millisecond
 )
 
 func newPump(set *Set, out *os.File) (*pump, error) {
@@ -118,7 +118,8 @@ func (p *pump) flush() error {
 	return err
 }
 
-// finish waits for the Free of those who are reaped, and ends the watch.
+// finish waits for the Free of those who are reaped, and ends the watch. The
+// Free that has not come by then is told from here, for the process is gone.
 func (p *pump) finish() error {
 	ring := []unix.PollFd{{Fd: int32(p.set.ring.FD()), Events: unix.POLLIN}}
 	for until := time.Now().Add(lastWait); ; {
@@ -126,14 +127,20 @@ func (p *pump) finish() error {
 			return err
 		}
 		left := time.Until(until)
-		if left <= 0 || p.set.awaited() == 0 {
+		if left <= 0 || len(p.set.gone()) == 0 {
 			break
 		}
 		if err := poll(ring, int(left.Milliseconds())+1); err != nil {
 			return err
 		}
 	}
-	return errors.Join(p.set.Watch(0), p.empty())
+	if err := errors.Join(p.set.Watch(0), p.empty()); err != nil {
+		return err
+	}
+	for _, task := range p.set.gone() {
+		p.append(&observe.Event{Kind: observe.Free, Origin: observe.BPF, Task: task})
+	}
+	return p.flush()
 }
 
 // now is CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns counts.

@@ -24,7 +24,7 @@ standard input is at its end.
   --level L          how far the container's PID namespace is below the first (1)
   --namespace INODE  watch this PID namespace at once
   --expect PID       watch the next container that this process makes, from its clone on
-  --ring BYTES       size of the ring buffer, a power of two (4194304)
+  --ring BYTES       size of the ring buffer, a power of two (8388608)
 `
 
 // options are the flags.
@@ -40,7 +40,7 @@ func (o *options) parse(args []string) error {
 	fs.IntVar(&o.level, "level", 1, "")
 	fs.UintVar(&o.namespace, "namespace", 0, "")
 	fs.UintVar(&o.expect, "expect", 0, "")
-	fs.UintVar(&o.ring, "ring", 4<<20, "")
+	fs.UintVar(&o.ring, "ring", 8<<20, "")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe"
 )
 
 // A Set is the programs at their tracepoints, and their maps. It watches
@@ -88,7 +90,7 @@ func (s *Set) makeMaps(ring uint32) error {
 	}{
 		{&s.ring, "ring buffer", ebpf.MapSpec{Type: ebpf.RingBuf, MaxEntries: ring}},
 		{&s.control, "control map", ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: controlSize, MaxEntries: 1, Flags: unix.BPF_F_MMAPABLE}},
-		{&s.zombies, "map of zombies", ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: 16, MaxEntries: mostZombies, Flags: unix.BPF_F_NO_PREALLOC}},
+		{&s.zombies, "map of zombies", ebpf.MapSpec{Type: ebpf.Hash, KeySize: 4, ValueSize: deadSize, MaxEntries: mostZombies, Flags: unix.BPF_F_NO_PREALLOC}},
 		{&s.groups, "map of cgroups", ebpf.MapSpec{Type: ebpf.Hash, KeySize: 16, ValueSize: 8, MaxEntries: mostGroups, Flags: unix.BPF_F_NO_PREALLOC}},
 	} {
 		var err error
@@ -151,15 +153,18 @@ func (s *Set) Close() error {
 	return errors.Join(errs...)
 }
 
-// awaited are the dead whose Free is still to come, because they have been
-// reaped: a zombie may stay for ever.
-func (s *Set) awaited() (n int) {
-	var pid uint32
-	var who [4]int32
-	for it := s.zombies.Iterate(); it.Next(&pid, &who); {
+// gone are the dead that have been reaped, and whose Free has not been told;
+// a zombie is not among them, and may stay for ever.
+func (s *Set) gone() (tasks []observe.Task) {
+	var pid int32
+	var d struct {
+		Inside, Own, Depth, Zero int32
+		Start                    uint64
+	}
+	for it := s.zombies.Iterate(); it.Next(&pid, &d); {
 		if unix.Kill(int(pid), 0) == unix.ESRCH {
-			n++
+			tasks = append(tasks, observe.Task{Pid: pid, Tgid: pid, Inside: d.Inside, Own: d.Own, Depth: d.Depth})
 		}
 	}
-	return n
+	return tasks
 }

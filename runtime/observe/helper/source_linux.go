@@ -23,16 +23,17 @@ type Options struct {
 
 // A Source is minirun-observe at work. It is an observe.Source.
 type Source struct {
-	process *os.Process
-	orders  *os.File // closed: stop
-	records *os.File
-	level   int
-	buf     []byte // read and not yet decoded: buf[from:]
-	from    int
-	early   []observe.Event // came while an answer was waited for
-	ended   bool
-	stopped atomic.Bool
-	lost    atomic.Uint64
+	process   *os.Process
+	orders    *os.File // closed: stop
+	records   *os.File
+	namespace *os.File // the container's
+	level     int
+	buf       []byte // read and not yet decoded: buf[from:]
+	from      int
+	early     []observe.Event // came while an answer was waited for
+	ended     bool
+	stopped   atomic.Bool
+	lost      atomic.Uint64
 }
 
 // pipeSize is room for the events of some milliseconds of a storm, in bytes:
@@ -100,15 +101,35 @@ func (s *Source) start(path string, expect bool) error {
 // Origin is BPF.
 func (s *Source) Origin() observe.Origin { return observe.BPF }
 
-// Attach sets the namespace. One that was expected may be set once more.
+// Attach sets the namespace. One that was expected has to be set as well: the
+// kernel gives the inode of a namespace that has ended to the next one, and
+// from Attach on the Source keeps the namespace.
 func (s *Source) Attach(c observe.Container) error {
 	if c.Level != s.level {
 		return fmt.Errorf("attach: container at level %d, programs for level %d", c.Level, s.level)
+	}
+	if err := s.keep(c); err != nil {
+		return fmt.Errorf("attach: %w", err)
 	}
 	if _, err := fmt.Fprintf(s.orders, "%s%d\n", Watch, c.PidNS); err != nil {
 		return fmt.Errorf("attach: %w", err)
 	}
 	return s.await(Watching)
+}
+
+// keep opens the PID namespace of a container's init, which may be a zombie.
+func (s *Source) keep(c observe.Container) (err error) {
+	var stat unix.Stat_t
+	if s.namespace, err = os.Open(fmt.Sprintf("/proc/%d/ns/pid", c.Pid)); err != nil {
+		return err
+	}
+	if err := unix.Fstat(int(s.namespace.Fd()), &stat); err != nil {
+		return fmt.Errorf("stat %s: %w", s.namespace.Name(), err)
+	}
+	if stat.Ino != c.PidNS {
+		return fmt.Errorf("%s is %d, not %d: %w", s.namespace.Name(), stat.Ino, c.PidNS, unix.ESRCH)
+	}
+	return nil
 }
 
 // await reads up to a Mark of minirun-observe's own; what comes before it is kept.
@@ -236,6 +257,9 @@ func (s *Source) Stop() error {
 // write, or nobody who reads it.
 func (s *Source) Close() error {
 	err := errors.Join(s.Stop(), s.records.Close())
+	if s.namespace != nil {
+		err = errors.Join(err, s.namespace.Close())
+	}
 	if _, waited := s.process.Wait(); waited != nil {
 		err = errors.Join(err, fmt.Errorf("wait for %s: %w", Program, waited))
 	}
