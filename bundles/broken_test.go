@@ -148,6 +148,30 @@ func TestABrokenConfigGetsOneClearLine(t *testing.T) {
 		{`{"process":{"rlimits":[{"type":"RLIMIT_CPU","soft":2,"hard":1}]}}`, `process.rlimits[0].soft: 2 is above the hard limit, 1`},
 		{`{"process":{"rlimits":[{"type":"RLIMIT_CPU"},{"type":"RLIMIT_AS"},{"type":"RLIMIT_CPU"}]}}`, `process.rlimits[2].type: "RLIMIT_CPU" comes twice`},
 
+		// Scheduling.
+		{`{"process":{"scheduler":{}}}`, `process.scheduler.policy: missing`},
+		{`{"process":{"scheduler":{"policy":"SCHED_FAIR"}}}`, `process.scheduler.policy: unknown policy "SCHED_FAIR"`},
+		{`{"process":{"scheduler":{"policy":"SCHED_BATCH","nice":20}}}`, `process.scheduler.nice: 20 is out of range (-20 to 19)`},
+		{`{"process":{"scheduler":{"policy":"SCHED_OTHER","priority":1}}}`, `process.scheduler.priority: 1 is for SCHED_FIFO and SCHED_RR, and the policy is SCHED_OTHER`},
+		{`{"process":{"scheduler":{"policy":"SCHED_RR"}}}`, `process.scheduler.priority: 0 is out of range (1 to 99)`},
+		{`{"process":{"scheduler":{"policy":"SCHED_IDLE","period":1}}}`, `process.scheduler: runtime, deadline and period are for SCHED_DEADLINE, and the policy is SCHED_IDLE`},
+		{`{"process":{"scheduler":{"policy":"SCHED_OTHER","flags":["SCHED_FLAG_RESET_ON_FORK","X"]}}}`, `process.scheduler.flags[1]: unknown flag "X"`},
+		{`{"process":{"ioPriority":{}}}`, `process.ioPriority.class: missing`},
+		{`{"process":{"ioPriority":{"class":"IOPRIO_CLASS_NONE"}}}`, `process.ioPriority.class: unknown class "IOPRIO_CLASS_NONE"`},
+		{`{"process":{"ioPriority":{"class":"IOPRIO_CLASS_BE","priority":8}}}`, `process.ioPriority.priority: 8 is out of range (0 to 7)`},
+		{`{"process":{"execCPUAffinity":{"initial":"0-"}}}`, `process.execCPUAffinity.initial: "0-" in "0-": want a number, or a range such as 0-3`},
+		{`{"process":{"execCPUAffinity":{"final":"1024"}}}`, `process.execCPUAffinity.final: 1024 in "1024" is above 1023`},
+		{`{"linux":{"personality":{}}}`, `linux.personality.domain: missing`},
+		{`{"linux":{"personality":{"domain":"BSD"}}}`, `linux.personality.domain: unknown domain "BSD"`},
+		{`{"linux":{"personality":{"domain":"LINUX","flags":["ADDR_NO_RANDOMIZE"]}}}`, `linux.personality.flags[0]: unknown flag "ADDR_NO_RANDOMIZE"`},
+		{`{"linux":{"memoryPolicy":{}}}`, `linux.memoryPolicy.mode: missing`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BEST"}}}`, `linux.memoryPolicy.mode: unknown mode "MPOL_BEST"`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND"}}}`, `linux.memoryPolicy.nodes: missing, MPOL_BIND needs one`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_LOCAL","nodes":"0"}}}`, `linux.memoryPolicy.nodes: MPOL_LOCAL takes none`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"3-1"}}}`, `linux.memoryPolicy.nodes: "3-1" in "3-1": want a number, or a range such as 0-3`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":" , "}}}`, `linux.memoryPolicy.nodes: " , " names nothing`},
+		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_X"]}}}`, `linux.memoryPolicy.flags[0]: unknown flag "MPOL_F_X"`},
+
 		// Names of the node.
 		{`{` + host + `}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
 		{`{"linux":null}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
@@ -239,9 +263,6 @@ func TestABrokenConfigGetsOneClearLine(t *testing.T) {
 func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 	refused := map[string]bool{}
 	for _, tc := range []struct{ patch, name string }{
-		{`{"process":{"scheduler":{}}}`, `process.scheduler`},
-		{`{"process":{"ioPriority":{}}}`, `process.ioPriority`},
-		{`{"process":{"execCPUAffinity":{}}}`, `process.execCPUAffinity`},
 		{`{"mounts":[{"destination":"/a","type":"proc"},{"destination":"/a","type":"tmpfs","uidMappings":[{}]}]}`, `mounts[1].uidMappings`},
 		{`{"mounts":[{"destination":"/a","type":"tmpfs","gidMappings":[{}]}]}`, `mounts[0].gidMappings`},
 		{`{"mounts":[{"destination":"/a","source":"/b","options":["bind","idmap"]}]}`, `mounts[0].options "idmap"`},
@@ -252,8 +273,6 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 		{`{"linux":{"gidMappings":[{}]}}`, `linux.gidMappings`},
 		{`{"linux":{"timeOffsets":{"monotonic":{}}}}`, `linux.timeOffsets`},
 		{`{"linux":{"intelRdt":{}}}`, `linux.intelRdt`},
-		{`{"linux":{"memoryPolicy":{}}}`, `linux.memoryPolicy`},
-		{`{"linux":{"personality":{}}}`, `linux.personality`},
 		{`{"linux":{"netDevices":{"eth0":{}}}}`, `linux.netDevices`},
 	} {
 		err := load(t, patched(t, tc.patch))

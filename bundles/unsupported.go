@@ -19,10 +19,6 @@ var unsupported = [...]struct {
 	namespace func(specs.LinuxNamespace) bool
 	linux     func(*specs.Linux) bool
 }{
-	{name: "process.scheduler", process: func(p *specs.Process) bool { return p.Scheduler != nil }},
-	{name: "process.ioPriority", process: func(p *specs.Process) bool { return p.IOPriority != nil }},
-	{name: "process.execCPUAffinity", process: func(p *specs.Process) bool { return p.ExecCPUAffinity != nil }},
-
 	{name: "mounts[].uidMappings", mount: func(m specs.Mount) bool { return len(m.UIDMappings) > 0 }},
 	{name: "mounts[].gidMappings", mount: func(m specs.Mount) bool { return len(m.GIDMappings) > 0 }},
 	{name: `mounts[].options "idmap"`, mount: func(m specs.Mount) bool { return slices.Contains(m.Options, "idmap") }},
@@ -35,8 +31,6 @@ var unsupported = [...]struct {
 	{name: "linux.gidMappings", linux: func(l *specs.Linux) bool { return len(l.GIDMappings) > 0 }},
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
 	{name: "linux.intelRdt", linux: func(l *specs.Linux) bool { return l.IntelRdt != nil }},
-	{name: "linux.memoryPolicy", linux: func(l *specs.Linux) bool { return l.MemoryPolicy != nil }},
-	{name: "linux.personality", linux: func(l *specs.Linux) bool { return l.Personality != nil }},
 	{name: "linux.netDevices", linux: func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
 }
 

@@ -23,6 +23,8 @@ func checkLinux(l *specs.Linux) error {
 		in("cgroupsPath", checkCgroupsPath(l.CgroupsPath)),
 		in("resources", checkResources(l.Resources)),
 		in("seccomp", checkSeccomp(l.Seccomp)),
+		in("personality", checkPersonality(l.Personality)),
+		in("memoryPolicy", checkMemoryPolicy(l.MemoryPolicy)),
 	)
 }
 

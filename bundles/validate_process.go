@@ -24,6 +24,9 @@ func checkProcess(p *specs.Process) error {
 		in("capabilities", checkCapabilities(p.Capabilities)),
 		each("rlimits", p.Rlimits, checkRlimit),
 		unique("rlimits", "type", p.Rlimits, func(r specs.POSIXRlimit) string { return r.Type }),
+		in("scheduler", checkScheduler(p.Scheduler)),
+		in("ioPriority", checkIOPriority(p.IOPriority)),
+		in("execCPUAffinity", checkAffinity(p.ExecCPUAffinity)),
 		within("oomScoreAdj", p.OOMScoreAdj, -1000, 1000), // include/uapi/linux/oom.h
 	)
 }

@@ -87,7 +87,7 @@ func TestExecAndUpdateNameTheirOwnObject(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	p = &specs.Process{Cwd: "/", Args: []string{"sh"}, Scheduler: &specs.Scheduler{}}
-	if got, want := ValidateProcess(p).Error(), "process.scheduler is not supported by this version of minirun"; got != want {
+	if got, want := ValidateProcess(p).Error(), "process.scheduler.policy: missing"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	_, err = DecodeProcess([]byte(`{"args":[1]}`))

@@ -16,6 +16,7 @@ func (b *builder) identity() {
 	p := b.spec.Process
 	b.stdio(p.User.UID)
 	b.rlimits(p.Rlimits)
+	b.scheduling()
 	b.keyring()
 	b.inCwd = &Cell{Name: "entered"}
 	b.do("process.cwd, while still privileged", Call{Name: "chdir", Args: []Arg{str(b.cwd())},

@@ -20,8 +20,8 @@ type Join struct {
 
 // CompileExec turns a validated process object into the plan by which exec
 // makes a further process of a container. Of the container's config.json it
-// uses linux.seccomp, which holds for every process; of the facts what is
-// about the caller and the process. It is pure.
+// uses linux.seccomp, personality and memoryPolicy, which hold for every
+// process; of the facts what is about the caller and the process. It is pure.
 //
 // The image starts in minirun's namespaces, where nobody of the container can
 // see it, and joins the container by one setns(2) with a pidfd: the kernel
@@ -30,7 +30,8 @@ type Join struct {
 func CompileExec(spec *specs.Spec, p *specs.Process, f Facts, j Join) (*Plan, error) {
 	own := &specs.Spec{Process: p, Linux: &specs.Linux{}}
 	if spec.Linux != nil {
-		own.Linux.Seccomp = spec.Linux.Seccomp
+		l := spec.Linux
+		own.Linux.Seccomp, own.Linux.Personality, own.Linux.MemoryPolicy = l.Seccomp, l.Personality, l.MemoryPolicy
 	}
 	b, err := newBuilder(own, f)
 	if err != nil {
@@ -70,6 +71,7 @@ func (j *Join) early() uintptr { return j.Namespaces &^ unix.CLONE_NEWCGROUP }
 // enter is the stage: from the host's namespaces to the clone of the process.
 func (b *builder) enter() {
 	b.startStage()
+	b.affinity("initial", initialCPUs)
 	init := b.fd(Inherit{Role: RoleJoin})
 	if flags := b.joining.early(); flags != 0 {
 		b.call("the namespaces of the container's init, all at once", "setns", init, sym(uint64(flags), flagText(flags)))
@@ -97,6 +99,7 @@ func (b *builder) attend() {
 		b.do("minirun puts the process in the container's cgroup, if pids.max leaves room", Host{Text: `write("cgroup.procs", pid)`})
 	}
 	b.await("until minirun has seen to the rest")
+	b.affinity("final", finalCPUs)
 	init := b.fd(Inherit{Role: RoleJoin})
 	if b.joining.Namespaces&unix.CLONE_NEWCGROUP != 0 {
 		b.call("the cgroup namespace of the container's init", "setns", init, sym(unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"))

@@ -23,6 +23,7 @@
 //	compile_console.go     the terminal
 //	compile_hooks.go       hooks, inside and outside
 //	compile_sysctl.go, compile_mask.go
+//	compile_scheduling.go  scheduler, priorities, affinity, memory policy
 //	compile_identity.go    limits, ids, capabilities, working directory
 //	compile_label.go       labels of SELinux and AppArmor
 //	compile_exec.go        the program looked up, the wait for start, execve

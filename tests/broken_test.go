@@ -207,9 +207,6 @@ var later = []broken{
 	{"timeOffsets", set("linux.timeOffsets", doc{"monotonic": doc{"secs": 1}}), "timeOffsets"},
 	{"idmapped mount", add("mounts", doc{"destination": "/mnt", "type": "bind", "source": "/tmp", "options": []any{"bind", "idmap"}}), "mounts[7].options|idmap"},
 	{"mount with uidMappings", add("mounts", doc{"destination": "/mnt", "type": "bind", "source": "/tmp", "options": []any{"bind"}, "uidMappings": []any{doc{"containerID": 0, "hostID": 1, "size": 1}}}), "uidMappings"},
-	{"scheduler", set("process.scheduler", doc{"policy": "SCHED_BATCH"}), "scheduler"},
-	{"ioPriority", set("process.ioPriority", doc{"class": "IOPRIO_CLASS_IDLE", "priority": 0}), "ioPriority"},
-	{"personality", set("linux.personality", doc{"domain": "LINUX32"}), "personality"},
 	{"intelRdt", set("linux.intelRdt", doc{"closID": "x"}), "intelRdt"},
 }
 
