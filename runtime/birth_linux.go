@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"syscall"
+	"time"
 
 	"minirun/bundles"
 	"minirun/cgroups"
@@ -28,8 +29,9 @@ type birth struct {
 	grouped bool // the cgroup was made
 	inGroup bool // the fork placed the init there
 
-	forked             func() // called once the image runs
-	image              int    // memfd that the init executes
+	forked             func()       // called once the image runs
+	attend             func() error // waits for a report, or knows that none will come
+	image              int          // memfd that the init executes
 	imageDev, imageIno uint64
 	pid, pidfd         int
 	report, sync       int // our ends of the pipes
@@ -239,6 +241,7 @@ func (b *birth) raise() error {
 	}
 	if !b.facts.Wait {
 		// run has no created state: from the release on it is a container.
+		b.rec.Started = time.Now()
 		if err := b.record(false); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -85,7 +86,7 @@ func (x *execution) bear() error {
 	if err := x.awaitMark(nsinit.MarkStage); err != nil {
 		return err
 	}
-	for _, step := range []func() error{x.enterGroup, x.adjustOOM, x.recheck, x.proceed, x.serve, x.executed} {
+	for _, step := range []func() error{x.enterGroup, x.adjustOOM, x.watch, x.recheck, x.proceed, x.serve, x.executed} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -99,6 +100,44 @@ func (x *execution) enterGroup() error {
 		return nil
 	}
 	return x.group.Join(x.pid)
+}
+
+// watch lets the wait for the image's reports end when a pause stops the
+// image on its way to the execve: the reports would come after resume. A pause
+// holds the lock, and closes the container's directory when all is frozen.
+func (x *execution) watch() error {
+	if x.o.IgnorePaused {
+		return nil
+	}
+	closes, err := watchCloses(x.rt.Store.dir(x.o.ID))
+	if err != nil { // of inotify descriptors a user has 128; without one it waits for resume
+		return notExist(ignore(err, unix.EMFILE, unix.ENFILE, unix.ENOSPC))
+	}
+	x.theirs = append(x.theirs, closes) // closed with the rest
+	x.attend = func() error { return x.unlessPaused(closes) }
+	return nil
+}
+
+// unlessPaused returns when there is a report to read, or with an error when
+// the container is frozen.
+func (x *execution) unlessPaused(closes int) error {
+	for {
+		fds := append(readable(x.report), readable(closes)...)
+		_, err := unix.Poll(fds, -1)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("poll: %w", err)
+		case fds[0].Revents != 0:
+			return nil
+		}
+		var events [4096]byte
+		unix.Read(closes, events[:]) // what they say is looked up
+		if frozen, err := isFrozen(x.init.r); err != nil || frozen {
+			return cmp.Or(err, ErrExecPaused)
+		}
+	}
 }
 
 // recheck looks at the container once more, now that the process is in its

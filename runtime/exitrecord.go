@@ -39,6 +39,7 @@ type ExitRecord struct {
 	Reason  Reason
 	Stopped Intent // what stop did, if it did anything
 	Created time.Time
+	Started time.Time // when its program was let go; zero when it never was, or nobody could note it
 	// Ended is when the init was seen to end. Watched tells that somebody
 	// waited for it; else it may have ended at any time before.
 	Ended     time.Time
@@ -148,6 +149,9 @@ func (e *ExitRecord) append(w *jsonWriter) {
 	w.strField("reason", string(e.Reason))
 	w.strField("words", e.Words())
 	w.strField("created", timeText(e.Created))
+	if !e.Started.IsZero() {
+		w.strField("started", timeText(e.Started))
+	}
 	w.strField("ended", timeText(e.Ended))
 	w.uintField("endedSinceBootNs", uint64(e.EndedBoot))
 	w.boolField("watched", e.Watched)
@@ -213,7 +217,7 @@ func DecodeExit(text []byte) (*ExitRecord, error) {
 	e := &ExitRecord{
 		ID: f.str("id"), Pid: f.int("pid"), Start: f.uint("startTime"), BootID: f.str("bootId"),
 		Status: unix.WaitStatus(f.uint("status")), Reason: Reason(f.str("reason")),
-		Created: f.time("created"), Ended: f.time("ended"), EndedBoot: time.Duration(f.uint("endedSinceBootNs")), Watched: f.bool("watched"),
+		Created: f.time("created"), Started: f.time("started"), Ended: f.time("ended"), EndedBoot: time.Duration(f.uint("endedSinceBootNs")), Watched: f.bool("watched"),
 		Stopped: stopped.intent(),
 	}
 	if pids.v != nil {

@@ -126,13 +126,22 @@ func learnExit(d *Dir, p *initProc, watched bool) (*ExitRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newExit(p.r, status, ok, d.intent(), watched), nil
+	return newExit(d.latest(p.r), status, ok, d.intent(), watched), nil
+}
+
+// latest is the record with what a start has noted since r was read.
+func (d *Dir) latest(r *Record) *Record {
+	now, err := d.Record()
+	if err != nil || now.Pid != r.Pid || now.StartTime != r.StartTime || now.BootID != r.BootID {
+		return r // removed; another container has another directory
+	}
+	return now
 }
 
 // newExit judges a status, if there is one, by what the cgroup has counted.
 func newExit(r *Record, status unix.WaitStatus, known bool, stopped Intent, watched bool) *ExitRecord {
 	e := &ExitRecord{
-		ID: r.ID, Pid: r.Pid, Start: r.StartTime, BootID: r.BootID, Created: r.Created,
+		ID: r.ID, Pid: r.Pid, Start: r.StartTime, BootID: r.BootID, Created: r.Created, Started: r.Started,
 		Status: status, Reason: Unknown, Stopped: stopped, Watched: watched, Ended: time.Now(), EndedBoot: sinceBoot(),
 	}
 	e.count(r)

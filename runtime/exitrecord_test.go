@@ -57,7 +57,7 @@ func TestExitRecordsReadBackAsWritten(t *testing.T) {
 	when := time.Date(2026, 11, 22, 6, 0, 0, 123456789, time.UTC)
 	full := ExitRecord{
 		ID: "a\"b", Pid: 7, Start: 1 << 60, BootID: "boot", Status: status(-(11 | 0x80)), Reason: Signaled,
-		Stopped: Intent{Signal: 15, Killed: true, OOMKills: 4}, Created: when, Ended: when.Add(time.Second), EndedBoot: 5 * time.Second, Watched: true,
+		Stopped: Intent{Signal: 15, Killed: true, OOMKills: 4}, Created: when, Started: when.Add(1), Ended: when.Add(time.Second), EndedBoot: 5 * time.Second, Watched: true,
 		Pids: &cgroups.PidsStat{Max: cgroups.NoLimit, Peak: 9, Refused: 3}, Memory: &cgroups.MemoryEvents{OOM: 1, OOMKill: 2},
 	}
 	unknown := ExitRecord{ID: "x", Reason: Unknown, Created: when, Ended: when}

@@ -13,6 +13,7 @@ type Record struct {
 	Bundle      string // absolute
 	Rootfs      string // absolute
 	Created     time.Time
+	Started     time.Time // when the program was let go: by start once that has worked, by run before; zero: not yet
 	Annotations map[string]string
 	Owner       int // uid of who created it
 
@@ -54,6 +55,9 @@ func (r *Record) Encode() []byte {
 	w.strField("bundle", r.Bundle)
 	w.strField("rootfs", r.Rootfs)
 	w.strField("created", timeText(r.Created))
+	if !r.Started.IsZero() {
+		w.strField("started", timeText(r.Started))
+	}
 	w.mapField("annotations", r.Annotations)
 	w.intField("owner", r.Owner)
 	w.boolField("creating", r.Creating)

@@ -24,6 +24,7 @@ func DecodeRecord(text []byte) (*Record, error) {
 		Bundle:      f.str("bundle"),
 		Rootfs:      f.str("rootfs"),
 		Created:     f.time("created"),
+		Started:     f.time("started"),
 		Annotations: f.strMap("annotations"),
 		Owner:       f.int("owner"),
 		Creating:    f.bool("creating"),

@@ -17,6 +17,7 @@ func fullRecord() Record {
 		Bundle:      "/b/web",
 		Rootfs:      "/b/web/rootfs",
 		Created:     time.Date(2026, 11, 22, 4, 26, 10, 198259244, time.UTC),
+		Started:     time.Date(2026, 11, 22, 4, 26, 11, 0, time.UTC),
 		Annotations: map[string]string{"org.example/text": "two\nlines, \"quoted\" \\ \x01", "a": ""},
 		Owner:       1000,
 		Creating:    true,

@@ -92,6 +92,11 @@ func (b *birth) next() (*nsinit.Report, error) {
 
 // receive reads a report, and the descriptor that came along; -1 is none.
 func (b *birth) receive() (*nsinit.Report, int, error) {
+	if b.attend != nil {
+		if err := b.attend(); err != nil {
+			return nil, -1, err
+		}
+	}
 	if b.plan.Listener && !b.facts.Wait {
 		return receiveReport(b.report)
 	}

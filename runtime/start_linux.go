@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"minirun/cgroups"
 	"minirun/nsinit"
@@ -67,8 +68,12 @@ func (rt *Runtime) Start(id string) error {
 		return err
 	}
 	defer closeAgent(agent)
+	r.Started = time.Now()
 	if err := release(d, p, agent); err != nil {
 		return err
+	}
+	if err := d.Write(*r); err != nil {
+		rt.warn(fmt.Sprintf("when it was started is not noted: %v", err))
 	}
 	return rt.poststart(p)
 }

@@ -221,3 +221,16 @@ func asExit(err error, exit **exec.ExitError) bool {
 	*exit = e
 	return ok
 }
+
+func TestLabRunHasHelp(t *testing.T) {
+	r := rig.New(t)
+	want, err := lab(r, "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "--help"}, {"run", "kill-1", "-h"}} {
+		if got, err := lab(r, args...).Output(); err != nil || string(got) != string(want) {
+			t.Errorf("%q: %v: %q", args, err, got)
+		}
+	}
+}

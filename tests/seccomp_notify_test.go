@@ -26,6 +26,9 @@ type agent struct {
 	path   string
 	states chan specs.ContainerProcessState
 	served sync.WaitGroup
+	// Of the execve calls after the first few one is not answered but told of.
+	execves int
+	held    chan struct{}
 }
 
 func newAgent(r *rig.Rig) *agent {
@@ -125,6 +128,12 @@ func (a *agent) answer(fd int) {
 			a.Errorf("emulate mkdir: %v", err)
 			answer.error = -int32(unix.EIO)
 		}
+	case unix.SYS_EXECVE:
+		if a.execves--; a.execves == 0 {
+			close(a.held)
+			return
+		}
+		fallthrough
 	default:
 		answer.flags = 1 // SECCOMP_USER_NOTIF_FLAG_CONTINUE
 	}
@@ -288,4 +297,30 @@ func TestListenerNeedsSendmsg(t *testing.T) {
 			oneLine(t, c, c.Create(), "SCMP_ACT_NOTIFY|sendmsg")
 		})
 	}
+}
+
+// A pause that comes between the release of an exec and its execve leaves
+// nothing to wait for: the end of the exec would come after resume.
+func TestPauseEndsAnExecOnItsWay(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("exec says that the container is paused")
+	a := newAgent(r)
+	a.execves, a.held = 2, make(chan struct{})
+	c := r.Container(notify(a, "execve"))
+	c.MustCreate().MustStart()
+	exec := r.Spawn([]string{"exec", c.ID, "true"})
+	select {
+	case <-a.held:
+	case <-time.After(rig.Deadline):
+		t.Fatal("no execve")
+	}
+	r.OK("pause", c.ID)
+	if x := exec.Wait(); x.Code != 255 || !strings.Contains(x.Message(), "exec failed: cannot exec in a paused container") {
+		t.Errorf("code %d: %s", x.Code, x.Message())
+	}
+	r.OK("resume", c.ID)
+	if got := c.Status(); got != "running" {
+		t.Errorf("the container is %s", got)
+	}
+	c.MustDelete("--force")
 }

@@ -31,7 +31,7 @@ func TestWaitExitsAsTheContainerDoes(t *testing.T) {
 			t.Fatal("echo")
 		}
 		wants(t, early.Wait(), code, strconv.Itoa(code)+"\n")
-		wants(t, late.Wait(), code, `"reason": "exited"`, `"core": false`)
+		wants(t, late.Wait(), code, `"reason": "exited"`, `"core": false`, `"started": "20`)
 		c.WaitStopped()
 		wants(t, r.Do("wait", c.ID), code, strconv.Itoa(code)+"\n")
 		c.MustDelete("--keep-exit")
@@ -64,13 +64,25 @@ func TestWaitForAContainerThatRunsInTheForeground(t *testing.T) {
 	}
 }
 
+// What was created and never started has not begun.
+func TestExitOfACreatedContainerHasNoStart(t *testing.T) {
+	r := stopRig(t)
+	c := r.Container().MustCreate()
+	wait := r.Spawn([]string{"wait", "--format", "json", c.ID})
+	c.Stop()
+	if x := wait.Wait(); !strings.Contains(x.Stdout, `"created"`) || strings.Contains(x.Stdout, `"started"`) {
+		t.Errorf("%s%s", x.Stdout, x.Stderr)
+	}
+	c.MustDelete()
+}
+
 func TestRunKeepsTheExit(t *testing.T) {
 	r := stopRig(t)
 	c := r.Container(rig.Sh("exit 9"))
 	if x := c.Run("--keep-exit"); x.Code != 9 {
 		t.Fatalf("code %d: %s", x.Code, x.Stderr)
 	}
-	wants(t, r.Do("wait", "--format", "json", c.ID), 9, `"reason": "exited"`, `"pids"`)
+	wants(t, r.Do("wait", "--format", "json", c.ID), 9, `"reason": "exited"`, `"pids"`, `"started": "20`)
 	if x := r.Do("run", "--keep", "--bundle", c.Bundle, c.ID); x.Code != 9 {
 		t.Fatalf("code %d: %s", x.Code, x.Stderr)
 	}

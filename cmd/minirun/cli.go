@@ -34,6 +34,10 @@ type verb struct {
 // code is exitFailure.
 type action func(a *app, args []string) (code int, err error)
 
+// errHelp is an action's wish to print its verb's help instead, where --help
+// came after an argument.
+var errHelp = errors.New("help")
+
 // An app is one invocation of minirun.
 type app struct {
 	stdin, stdout, stderr *os.File
@@ -106,6 +110,9 @@ func (a *app) do(v *verb, args []string) (int, error) {
 		a.object = args[0]
 	}
 	code, err := act(a, args)
+	if err == errHelp {
+		return 0, a.print(v.text())
+	}
 	a.log.debug(fmt.Sprintf("%s took %v, exit code %d", strings.TrimSpace(v.name+" "+a.object), time.Since(start), code))
 	if err != nil {
 		err = a.about(v, err)

@@ -53,6 +53,9 @@ func setupLab(f *flag.FlagSet) action {
 			return 0, usageError(errors.New("want list, or run NAME...|all"), "minirun lab --help")
 		}
 		list, err := labArguments(f, args[1:], &o)
+		if err == errHelp {
+			return 0, err
+		}
 		if err == nil {
 			err = checkFormat(format)
 		}
@@ -104,7 +107,7 @@ func labNames(f *flag.FlagSet, args []string) (names []string, err error) {
 			return nil, err
 		}
 		if help {
-			return nil, errors.New("the flags are those of lab")
+			return nil, errHelp
 		}
 		if len(rest) == 0 {
 			break
