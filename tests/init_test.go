@@ -80,7 +80,7 @@ func (i initProgram) start(r *rig.Rig, p *program, mods ...rig.Mod) (*rig.Contai
 func awaitReady(r *rig.Rig, call *rig.Call, look func()) {
 	r.Helper()
 	for begun := time.Now(); !strings.Contains(call.Output(), readyText); time.Sleep(time.Millisecond) {
-		if look(); time.Since(begun) > rig.Deadline {
+		if look(); time.Since(begun) > 4*rig.Deadline {
 			r.Fatalf("not ready: %q", call.Output())
 		}
 	}

@@ -74,6 +74,7 @@ func TestPsTellsAll(t *testing.T) {
 		rows := []*regexp.Regexp{
 			row(fmt.Sprintf(`1 +%d +\d+ +S +1 +\S+ +.*ignores HUP.* sleep 1002$`, c.Pid())),
 			row(fmt.Sprintf(`2 +\d+ +%d +S +1 +\S*wait\S* .*sh -c sleep 1001; true$`, c.Pid())),
+			row(`4 +\d+ +\d+ +S +1 .* sleep 1001$`),
 			row(fmt.Sprintf(`3 +\d+ +%d +Z +\d +\S+ +- .*<not waited for by its parent %d \(sleep\), for at most \d+s>$`, c.Pid(), c.Pid())),
 		}
 		if !rig.Eventually(func() bool {

@@ -71,7 +71,8 @@ func FindRuntime(name string) (string, error) {
 }
 
 // Nothing tells when a strange program has done with its preparations. It is
-// taken to have when its dispositions and its state have not changed for calm.
+// taken to have when for calm no thread of it has worked and its dispositions
+// are the same.
 const (
 	glance = 50 * time.Millisecond
 	calm   = 400 * time.Millisecond
@@ -85,7 +86,7 @@ func (x *box) settled() {
 			x.must(broke("the program ended by itself: " + x.how))
 		}
 		task := x.task()
-		if now := fingerprint(task); now != last || task.State == 'R' {
+		if now := x.fingerprint(task); now != last || works(task) {
 			last, since = now, time.Now()
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,7 +120,14 @@ func (x *box) inner() []int {
 	return nil
 }
 
-// fingerprint changes when a program changes what it does with signals.
-func fingerprint(t signals.Task) string {
-	return fmt.Sprint(t.Name, t.State, len(t.Threads), t.Caught, t.Ignored, t.Blocked)
+// fingerprint changes when a program changes what it does with signals, or
+// has worked: utime and stime are those of all its threads.
+func (x *box) fingerprint(t signals.Task) string {
+	return fmt.Sprint(t.Name, len(t.Threads), t.Caught, t.Ignored, t.Blocked, stat(x.pid, 11), stat(x.pid, 12))
+}
+
+// works says whether a thread of the program runs or would, were there a
+// processor for it, or waits for the disk.
+func works(t signals.Task) bool {
+	return slices.ContainsFunc(t.Threads, func(t signals.Thread) bool { return t.State == 'R' || t.State == 'D' })
 }
