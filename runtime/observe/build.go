@@ -27,6 +27,24 @@ func newBuilder(about About, events []Event) *builder {
 	return b
 }
 
+func (b *builder) walk() {
+	for i := range b.Entries {
+		b.take(int32(i))
+	}
+}
+
+// number walks once to learn what is told of a process only later, such as
+// its pid inside, and writes that into all of its events.
+func (b *builder) number(events []Event) {
+	b.walk()
+	for i := range events {
+		e := &b.Entries[i]
+		b.complete(&e.Task, e.Who)
+		b.complete(&e.Target, e.Whom)
+		events[i].Task, events[i].Target = e.Task, e.Target
+	}
+}
+
 // take is the step for one event.
 func (b *builder) take(i int32) {
 	e := &b.Entries[i]
@@ -160,8 +178,9 @@ func (b *builder) finish() {
 	b.First = slices.IndexFunc(b.Processes, func(p Process) bool { return p.Tgid == b.About.Init && p.Tgid != 0 })
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		b.number(&e.Task, e.Who)
-		b.number(&e.Target, e.Whom)
+		if e.Kind == Generate && e.Way == ByUser && e.Who != None && e.Task.Name() == "minirun" {
+			e.Way = ByMinirun
+		}
 	}
 	for i := range b.Processes {
 		b.judgeExit(int32(i))

@@ -10,7 +10,7 @@ func (b *builder) adoptions() {
 			continue
 		}
 		m := &b.Processes[c.Mother]
-		if m.End == 0 || m.Own == 1 && m.Inside > 0 || c.Gone != 0 && c.Gone <= m.End {
+		if m.End == 0 || m.Own == 1 && m.Inside > 0 || c.goneBefore(m.End) {
 			continue
 		}
 		m.Left++
@@ -18,6 +18,12 @@ func (b *builder) adoptions() {
 			c.Adopter = b.reaper(inits, c, m)
 		}
 	}
+}
+
+// goneBefore reports whether a process was reaped by then. Where that is told
+// late, one that had ended is taken for reaped: parents wait, as a rule.
+func (p *Process) goneBefore(at int64) bool {
+	return p.Gone != 0 && (p.Gone <= at || p.Late && p.End <= at)
 }
 
 func (b *builder) inits() (list []int32) {

@@ -46,7 +46,7 @@ func FuzzReadJSON(f *testing.F) {
 
 // Whatever order records come in and whatever they claim, a timeline comes of them.
 func FuzzBuild(f *testing.F) {
-	text, err := os.ReadFile("testdata/held.jsonl")
+	text, err := os.ReadFile("testdata/tracefs/held.jsonl")
 	if err != nil {
 		f.Fatal(err)
 	}

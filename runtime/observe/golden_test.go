@@ -3,8 +3,12 @@ package observe
 import (
 	"bytes"
 	"flag"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,8 +18,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // recorded are the timelines of real kernels; testdata/README says how they came about.
 func recorded(t testing.TB) []string {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.jsonl")
-	if err != nil || len(files) < 7 {
+	files, err := filepath.Glob("testdata/*/*.jsonl")
+	if err != nil || len(files) < 14 {
 		t.Fatalf("%d recordings: %v", len(files), err)
 	}
 	return files
@@ -71,7 +75,7 @@ func TestJSONLinesComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// What each recording was made to show.
+// What each recording was made to show, whichever source saw it.
 func TestATimelineSaysWhatHappened(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"stop": {
@@ -85,14 +89,55 @@ func TestATimelineSaysWhatHappened(t *testing.T) {
 		"nested":  {"──TERM→ 4/1 sleep  ignored: PID 1 has no handler for SIGTERM", "leaves 4/1 sleep to 1 sh", "──KILL→ 5/2 sleep  zap"},
 		"reraise": {"dropped: its handler has reset SIGTERM and raised it again", "──TERM→ 1 reraise  ignored"},
 	} {
-		var out bytes.Buffer
-		if err := load(t, "testdata/"+name+".jsonl").WriteText(&out); err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range lines {
-			if !strings.Contains(out.String(), line) {
-				t.Errorf("%s does not say %q:\n%s", name, line, &out)
+		for _, source := range []string{"bpf", "tracefs"} {
+			got := text(t, "testdata/"+source+"/"+name+".jsonl")
+			for _, line := range lines {
+				if !strings.Contains(got, line) {
+					t.Errorf("%s of %s does not say %q:\n%s", name, source, line, got)
+				}
 			}
 		}
 	}
+}
+
+func text(t *testing.T, file string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := load(t, file).WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// what is different from run to run, and no source's doing.
+var (
+	byChance = regexp.MustCompile(`(?m)^ *\+[0-9.]+ ms  |\[[0-9]+\]|[0-9]+ on the host|[0-9]+ outside|[0-9.]+ ms|; source .*|executes .*`)
+	blanks   = regexp.MustCompile(` +`)
+)
+
+// Two sources of the same story: what one tells and the other does not is listed, and README explains it.
+func TestTheSourcesDifferAsListed(t *testing.T) {
+	var out strings.Builder
+	for _, file := range recorded(t) {
+		name, ok := strings.CutPrefix(file, "testdata/bpf/")
+		if !ok {
+			continue
+		}
+		lines := map[string]int{}
+		for source, sign := range map[string]int{"bpf": 1, "tracefs": -1} {
+			for line := range strings.Lines(text(t, "testdata/"+source+"/"+name)) {
+				line = blanks.ReplaceAllString(byChance.ReplaceAllString(line, ""), " ")
+				lines[strings.TrimSpace(line)] += sign
+			}
+		}
+		for _, line := range slices.Sorted(maps.Keys(lines)) {
+			switch n := lines[line]; {
+			case n > 0:
+				fmt.Fprintf(&out, "%s: bpf: %s\n", strings.TrimSuffix(name, ".jsonl"), line)
+			case n < 0:
+				fmt.Fprintf(&out, "%s: tracefs: %s\n", strings.TrimSuffix(name, ".jsonl"), line)
+			}
+		}
+	}
+	golden(t, "testdata/differences.txt", []byte(out.String()))
 }

@@ -116,7 +116,7 @@ func TestAPageHasEveryLine(t *testing.T) {
 
 func TestThePictureOfTheStop(t *testing.T) {
 	count := map[string]int{}
-	for _, e := range page(t, render(t, load(t, "testdata/stop.jsonl"))) {
+	for _, e := range page(t, render(t, load(t, "testdata/bpf/stop.jsonl"))) {
 		for _, class := range []string{"head", "arrow", "wall", "chip", "born", "populated", "zombie"} {
 			if e.is(class) {
 				count[class]++

@@ -69,8 +69,12 @@ func (b *builder) judgeQueued(i int32) {
 		}
 	case p.killer == i || e.Pair != None:
 		e.Outcome, e.Reason = b.ends(e)
-	case e.Evidence == Predicted, a.action == signals.Consumable, a.action == signals.Pending:
+	case e.Evidence == Predicted, a.action == signals.Consumable:
 		e.Outcome, e.Reason = a.action, a.reason
+	case a.action == signals.Pending:
+		e.Outcome = a.action
+		e.Reason, _, _ = strings.Cut(a.reason, "; ") // what it would do when unblocked has not come
+		e.Reason += ", and takes it by a signalfd if at all"
 	default:
 		e.Outcome, e.Reason = signals.Pending, "pending: it is blocked, unless sigtimedwait or a signalfd has taken it"
 	}

@@ -149,7 +149,7 @@ func TestAPerfettoTraceIsWellFormed(t *testing.T) {
 
 func TestAPerfettoTraceShowsTheStop(t *testing.T) {
 	var out bytes.Buffer
-	if err := load(t, "testdata/stop.jsonl").WritePerfetto(&out); err != nil {
+	if err := load(t, "testdata/bpf/stop.jsonl").WritePerfetto(&out); err != nil {
 		t.Fatal(err)
 	}
 	names := strings.Join(readPerfetto(t, out.Bytes()).names, "\n")

@@ -60,9 +60,9 @@ func (b *builder) endings(m *moments) {
 }
 
 // lastExit is when the last process other than the init ended, if any outlived it.
-func (b *builder) lastExit(after int64) (last int64) {
-	for i := range b.Processes {
-		if p := &b.Processes[i]; i != b.First && p.Inside > 0 && p.End > after {
+func (t *Timeline) lastExit(after int64) (last int64) {
+	for i := range t.Processes {
+		if p := &t.Processes[i]; i != t.First && p.Inside > 0 && p.End > after {
 			last = max(last, p.End)
 		}
 	}

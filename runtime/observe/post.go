@@ -91,7 +91,11 @@ func (l *letters) take(b *builder, tid int32) int32 {
 	for n, i := range l.waiting {
 		e := &b.Entries[i]
 		if !e.Known(HasGroup) || e.Is(FlagGroup) || e.Target.Pid == tid {
-			l.waiting = slices.Delete(l.waiting, n, n+1)
+			if n == 0 {
+				l.waiting = l.waiting[1:]
+			} else {
+				l.waiting = slices.Delete(l.waiting, n, n+1)
+			}
 			return i
 		}
 	}

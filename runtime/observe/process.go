@@ -144,8 +144,8 @@ func (b *builder) fill(t *Task, i int32) {
 	}
 }
 
-// number completes them with what later events told.
-func (b *builder) number(t *Task, i int32) {
+// complete adds what later events told.
+func (b *builder) complete(t *Task, i int32) {
 	if i == None {
 		return
 	}

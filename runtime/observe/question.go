@@ -91,8 +91,6 @@ func (b *builder) whose(e *Entry) {
 		e.Way = ByDeath
 	case self:
 		e.Way = ByItself
-	case e.Task.Name() == "minirun":
-		e.Way = ByMinirun
 	}
 }
 

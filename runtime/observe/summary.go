@@ -56,27 +56,34 @@ func (t *Timeline) heldWords() string {
 	if t.First == None || t.Processes[t.First].Alive() {
 		return ""
 	}
-	init := &t.Processes[t.First]
-	var last *Process
+	end := t.Processes[t.First].End
+	since, until := max(end, t.lastExit(end)), t.drained()
+	held := t.held(end)
+	switch {
+	case held == nil:
+		return ""
+	case until == 0:
+		return "PID 1 waits for the zombie " + held.label("") + ", for which " + t.parentOf(held) + " has not waited"
+	case until-since < rcu:
+		return ""
+	}
+	return "PID 1 could not finish for " + span(until-since) + ": it waited for the zombie " + held.label("") +
+		", until " + t.parentOf(held) + " reaped it"
+}
+
+// held is the last to be reaped of those whose parent is outside.
+func (t *Timeline) held(end int64) (last *Process) {
 	for i := range t.Processes {
 		p := &t.Processes[i]
-		if i == t.First || p.Inside <= 0 || p.Late || p.Gone != 0 && p.Gone <= init.End || p.End == 0 {
+		own := p.Inside <= 0 || p.Mother != None && t.inside(p.Mother) || i == t.First
+		if own || p.End == 0 || p.Gone != 0 && p.Gone <= end {
 			continue
 		}
-		if p.Gone == 0 && !t.drained() || p.Gone != 0 && (last == nil || last.Gone < p.Gone) {
+		if last == nil || p.Gone == 0 || last.Gone != 0 && p.Gone > last.Gone {
 			last = p
 		}
 	}
-	switch {
-	case last == nil:
-		return ""
-	case last.Gone == 0:
-		return "PID 1 waits for the zombie " + last.label("") + ", for which " + t.parentOf(last) + " has not waited"
-	case last.Gone-max(init.End, last.End) < rcu:
-		return ""
-	}
-	return "PID 1 could not finish for " + span(last.Gone-init.End) + ": it waited for the zombie " + last.label("") +
-		", until " + t.parentOf(last) + " reaped it"
+	return last
 }
 
 // span is a length of time in words.
@@ -127,7 +134,7 @@ func (t *Timeline) tolls() []string {
 // leftovers are the zombies that nobody has waited for, and whoever lives on in the container.
 func (t *Timeline) leftovers() []string {
 	var lines []string
-	if t.drained() {
+	if t.drained() != 0 {
 		return nil
 	}
 	for i := range t.Processes {
@@ -146,18 +153,18 @@ func (t *Timeline) leftovers() []string {
 // rcu is how long the kernel may take to tell that a task was reaped: 100 ms.
 const rcu = 100_000_000
 
-// drained reports whether the end of the init proves that nothing is left.
-func (t *Timeline) drained() bool {
+// drained is when the end of the init proved that nothing is left, or 0.
+func (t *Timeline) drained() (at int64) {
 	for i := len(t.Entries) - 1; i >= 0 && t.First != None; i-- {
 		e := &t.Entries[i]
-		if int(e.Who) == t.First && (e.Kind == Ended || e.Kind == Reap || e.Kind == Generate && e.Way == ByChild) {
-			return true
-		}
-		if e.Kind == Exit && int(e.Who) == t.First {
+		if int(e.Who) == t.First && e.Kind == Exit && e.Is(FlagGroupDead) {
 			break
 		}
+		if int(e.Who) == t.First && (e.Kind == Ended || e.Kind == Reap || e.Kind == Generate && e.Way == ByChild) {
+			at = e.Time
+		}
 	}
-	return false
+	return at
 }
 
 func (t *Timeline) parentOf(p *Process) string {

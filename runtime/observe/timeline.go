@@ -70,7 +70,8 @@ var ways = [...]string{
 // String is the word of the JSON.
 func (w Way) String() string { return ways[min(int(w), len(ways)-1)] }
 
-// Build makes a timeline of events. It keeps and changes the slice.
+// Build makes a timeline of events. It sorts the slice, and completes the events
+// in it with what others tell of their processes.
 func Build(about About, events []Event) *Timeline {
 	slices.SortStableFunc(events, func(a, b Event) int {
 		switch {
@@ -81,10 +82,9 @@ func Build(about About, events []Event) *Timeline {
 		}
 		return 0
 	})
+	newBuilder(about, events).number(events)
 	b := newBuilder(about, events)
-	for i := range b.Entries {
-		b.take(int32(i))
-	}
+	b.walk()
 	b.finish()
 	return b.Timeline
 }

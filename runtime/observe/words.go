@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -60,12 +61,18 @@ func (t *Timeline) Line(e *Entry) Line {
 	return l
 }
 
-// program is what was executed, by its path where the source tells that.
+// program is what was executed, by its path where the source tells that, and
+// by its name where the path does not: through /proc/self/exe or a descriptor.
 func program(e *Event) string {
-	if e.Text != "" {
-		return Clean(e.Text)
+	name := Clean(e.Task.Name())
+	switch path := Clean(e.Text); {
+	case path == "":
+		return name
+	case strings.HasSuffix(path, "/"+name):
+		return path
+	default:
+		return name + " (" + path + ")"
 	}
-	return Clean(e.Task.Name())
 }
 
 func (t *Timeline) otherLine(l *Line, e *Entry) {
@@ -192,7 +199,7 @@ func (t *Timeline) heirs(dead int32) string {
 	var list, to string
 	for i := range t.Processes {
 		c := &t.Processes[i]
-		if c.Mother != dead || c.Adopter == None && c.Gone != 0 && c.Gone <= t.Processes[dead].End {
+		if c.Mother != dead || c.goneBefore(t.Processes[dead].End) {
 			continue
 		}
 		if list != "" {
