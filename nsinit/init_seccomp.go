@@ -26,7 +26,7 @@ func (b *builder) checkFilter(init *Plan) {
 
 // canDoWithout tells whether a call that a filter refuses with EPERM is borne.
 func canDoWithout(c Call) bool {
-	return slices.ContainsFunc(c.On, func(on On) bool { return on.Errno == unix.EPERM })
+	return tolerates(c, unix.EPERM)
 }
 
 // allows tells whether a profile lets a system call through, for some

@@ -18,6 +18,9 @@ func Lint(p *Plan) error {
 			return fmt.Errorf("plan: bug: %w", err)
 		}
 	}
+	if p.Init != nil {
+		return lintInit(p.Init)
+	}
 	return nil
 }
 
@@ -152,6 +155,8 @@ func closesOnExec(c Call) bool {
 		return hasFlag(c, 3, cloexec)
 	case "socket":
 		return hasFlag(c, 1, cloexec)
+	case "signalfd4": // a pidfd has it always
+		return hasFlag(c, 3, cloexec)
 	case "fsopen", "fsmount":
 		return hasFlag(c, 1, unix.FSOPEN_CLOEXEC)
 	case "fspick":

@@ -51,6 +51,64 @@ func TestLintCatchesAPlanOutOfOrder(t *testing.T) {
 	}
 }
 
+// The same of the init, whichever of the two it is.
+func TestLintCatchesAnInitOutOfOrder(t *testing.T) {
+	without := func(call string, errno unix.Errno) func(*Plan) {
+		return func(p *Plan) {
+			for i, s := range p.Steps {
+				if c, ok := s.Op.(Call); ok && c.Name == call {
+					c.On = slices.DeleteFunc(slices.Clone(c.On), func(on On) bool { return on.Errno == errno })
+					p.Steps[i].Op = c
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		spoil   func(*Plan)
+		want    string
+		reaping bool // of the init that reaps
+	}{
+		"not guarded":                 {func(p *Plan) { toFront(p, "prctl") }, "rt_sigprocmask", false},
+		"not PID 1":                   {func(p *Plan) { drop(p, "getpid") }, "getpid", false},
+		"no program":                  {func(p *Plan) { drop(p, "execve") }, "execve", false},
+		"start waits for ever":        {func(p *Plan) { drop(p, "close") }, "no close", false},
+		"a child that misses signals": {func(p *Plan) { before(p, "execve", Step{Op: Call{Name: "umask", Args: []Arg{num(0)}}}) }, "empty mask", false},
+		"a child that another enters": {func(p *Plan) { p.Steps[indexOf(p, "setpgid")].Label = "child" }, "child's alone", false},
+		"a candidate that reports": {func(p *Plan) {
+			i := indexOf(p, "execve")
+			p.Steps[i].Op = Call{Name: "execve", Args: callOf(p, "execve").Args}
+		}, "the last one, and no other", false},
+		"the pidfd comes late":       {func(p *Plan) { drop(p, "pidfd_open") }, "before pidfd_open", false},
+		"the program ignores it too": {func(p *Plan) { toFront(p, "rt_sigaction") }, "", false},
+		"zombies of before stay": {func(p *Plan) {
+			p.Steps = slices.Insert(p.Steps, indexOf(p, "rt_sigaction")+1, Step{Op: Goto{To: "wait"}})
+		}, "without wait4", false},
+		"a stop ends a poll":      {without("ppoll", unix.EINTR), "EINTR", false},
+		"a stop ends a wait":      {without("rt_sigtimedwait", unix.EINTR), "EINTR", true},
+		"a kill of nobody":        {without("kill", unix.ESRCH), "receiver", true},
+		"a queue of nobody's":     {without("rt_sigqueueinfo", unix.ESRCH), "receiver", true},
+		"a signal to another's":   {without("pidfd_send_signal", unix.EPERM), "receiver", false},
+		"a wait that blocks":      {func(p *Plan) { callOf(p, "wait4").Args[2] = num(0) }, "blocks", true},
+		"no child":                {without("wait4", unix.ECHILD), "wants a child", true},
+		"two ends":                {func(p *Plan) { before(p, "exit_group", Step{Op: Call{Name: "exit_group", Args: []Arg{num(0)}}}) }, "exit_group", true},
+		"a descriptor of signals": {func(p *Plan) { callOf(p, "signalfd4").Args[3] = num(0) }, "no close-on-exec", false},
+		"signals are taken too soon": {func(p *Plan) {
+			before(p, "close", Step{Op: Call{Name: "ppoll", On: tolerate(unix.EINTR)}})
+		}, "ppoll", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := watchingPlanOf(t, with(nil), "amd64")
+			if c.reaping {
+				p = initPlanOf(t, with(nil), "amd64")
+			}
+			c.spoil(p.Init)
+			if err := Lint(p); err == nil || !strings.Contains(err.Error(), "init: ") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func indexOf(p *Plan, call string) int {
 	return slices.IndexFunc(p.Steps, func(s Step) bool {
 		c, ok := s.Op.(Call)

@@ -26,8 +26,12 @@ func inject(p *nsinit.Plan) {
 	at, errno, ok := strings.Cut(os.Getenv("MINIRUN_FAIL"), ":")
 	step, err := strconv.Atoi(at)
 	n, err2 := strconv.Atoi(errno)
-	if !ok || err != nil || err2 != nil || step < 1 || step > len(p.Steps) {
+	if !ok || err != nil || err2 != nil || step < 1 {
 		return
 	}
-	p.FailAt(step-1, unix.Errno(n))
+	for ; p != nil; p = p.Init {
+		if at := step - 1 - p.First; at >= 0 && at < len(p.Steps) {
+			p.FailAt(at, unix.Errno(n))
+		}
+	}
 }

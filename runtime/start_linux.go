@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// errEnded is of an init that was killed, or that had nobody to report to.
+var errEnded = errors.New("init ended before it could execute the program")
+
 // startSocket is where the image waits in accept(2), in the container's directory.
 const startSocket = "start.sock"
 
@@ -104,7 +107,10 @@ func release(d *Dir, p *initProc, agent int) error {
 	}
 	defer unix.Close(conn)
 	fault("start")
-	if err := unix.Connect(conn, d.socketAddress()); err != nil {
+	switch err := unix.Connect(conn, d.socketAddress()); {
+	case err == unix.ECONNREFUSED: // its listener is closed: it is about to vanish
+		return errEnded
+	case err != nil:
 		return fmt.Errorf("start socket: %w", err)
 	}
 	fault("connected")
@@ -122,7 +128,7 @@ func release(d *Dir, p *initProc, agent int) error {
 		case err != nil:
 			return err
 		case report == nil && last == nil:
-			return errors.New("init ended before it could execute the program")
+			return errEnded
 		case report == nil:
 			return nil
 		case report.Value < 0:
