@@ -36,6 +36,9 @@ func awaitPidfds(t *testing.T, pid, want int) {
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
 		have := 0
 		for _, fd := range numbersIn("/proc/self/fdinfo") {
+			if link, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); !strings.Contains(link, "pidfd") {
+				continue
+			}
 			text, _ := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(fd))
 			if strings.Contains(string(text), line) {
 				have++
@@ -82,17 +85,24 @@ func shInit(t *testing.T, rt *Runtime, id, script string) (*exec.Cmd, *Record) {
 func scriptInit(t *testing.T, rt *Runtime, id, script string, stdin *os.File) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", script)
-	cmd.SysProcAttr = newPidNS
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
+	startInit(t, rt, id, cmd)
+	return cmd
+}
+
+// startInit starts a command as the init of a PID namespace of its own, and
+// keeps a record of it.
+func startInit(t *testing.T, rt *Runtime, id string, cmd *exec.Cmd) {
+	t.Helper()
+	cmd.SysProcAttr = newPidNS
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	r := recordOf(t, id, cmd.Process.Pid)
 	r.OwnPidNS = true
 	keep(t, rt.Store, r)
-	return cmd
 }
 
 // reaped is how a child has ended, reaped by its parent at last.
@@ -190,66 +200,6 @@ func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
 	}
 	if s := reaped(init); s != 9 {
 		t.Errorf("status %#x", s)
-	}
-}
-
-func races(t *testing.T) int {
-	n, err := strconv.Atoi(os.Getenv("MINIRUN_RACES"))
-	if err != nil || n < 1 {
-		n = 1000
-	}
-	if testing.Short() {
-		n = 50
-	}
-	return n
-}
-
-// A container ends by itself while it is stopped, killed and waited for, and
-// is reaped at any moment of that: each time one status, the kernel's, comes
-// out everywhere, and nobody else is hit.
-func TestStopAndKillRacingWithTheEnd(t *testing.T) {
-	rt, warnings := testRuntime(t)
-	bystander := sleeper(t, nil)
-	for i := range races(t) {
-		id := "c" + strconv.Itoa(i)
-		code := i % 100
-		init, end := gatedInit(t, rt, id, fmt.Sprintf("trap 'exit %d' TERM; read x; sleep 0.%04d; exit %d", code, i%7*5, code))
-		var stopExit, waitExit *ExitRecord
-		var stopErr, waitErr, killErr error
-		var all sync.WaitGroup
-		all.Go(func() { waitExit, waitErr = rt.Wait(id, time.Minute) })
-		awaitPidfds(t, init.Process.Pid, 2) // os/exec's and Wait's
-		awaitPoll(t)                        // Wait has proved whose pidfd it is, which nobody can once it is reaped
-		end()
-		all.Go(func() {
-			time.Sleep(time.Duration(i%11) * 500 * time.Microsecond)
-			stopExit, stopErr = rt.Stop(id, StopOptions{Grace: time.Duration(i%3) * time.Millisecond, Limit: 30 * time.Second})
-		})
-		all.Go(func() {
-			time.Sleep(time.Duration(i%13) * 500 * time.Microsecond)
-			killErr = rt.Kill(id, [...]unix.Signal{unix.SIGKILL, unix.SIGTERM, unix.SIGUSR1}[i%3], i%2 == 0)
-		})
-		status := reaped(init)
-		all.Wait()
-		if status != unix.WaitStatus(code<<8) && status != 9 {
-			t.Fatalf("%d: status %#x", i, status)
-		}
-		if killErr != nil && killErr != ErrNotRunning {
-			t.Errorf("%d: kill: %v", i, killErr)
-		}
-		wantExit(t, fmt.Sprintf("%d: wait", i), waitExit, waitErr, status)
-		if stopErr != nil || stopExit.Known() { // it may begin when all is over, and before wait has written
-			wantExit(t, fmt.Sprintf("%d: stop", i), stopExit, stopErr, status)
-		}
-		again, err := rt.Wait(id, 0)
-		wantExit(t, fmt.Sprintf("%d: the record", i), again, err, status)
-		if err := rt.Delete(id, false); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stillRuns(t, bystander)
-	if len(*warnings) > 0 {
-		t.Errorf("warnings: %q", *warnings)
 	}
 }
 

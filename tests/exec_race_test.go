@@ -29,18 +29,37 @@ func TestExecsSideBySide(t *testing.T) {
 }
 
 // An exec that meets the end of the init either runs, dies with it, or says
-// that the container has ended; it never hangs and never loses a code.
+// that the container has ended; it never hangs and never loses a code. Each
+// container has several, begun one after the other, so that its end meets each
+// at another point.
 func TestExecRacesWithTheEnd(t *testing.T) {
+	const execs = 8
 	r := rig.New(t)
 	c := r.Container(rig.Args("sleep", "1000"))
 	tally := map[string]int{}
-	for i := range count(1000) {
+	for i := range count(2000) / execs {
 		c.MustCreate().MustStart()
-		call := r.Spawn([]string{"exec", c.ID, "sh", "-c", "exit 42"})
+		calls := make([]*rig.Call, execs)
+		for k := range calls {
+			calls[k] = r.Spawn([]string{"exec", c.ID, "sh", "-c", "exit 42"})
+		}
 		delay := time.Duration(i%40) * 500 * time.Microsecond
 		for end := time.Now().Add(delay); time.Now().Before(end); {
 		}
 		c.Kill("KILL")
+		tallyExecs(t, calls, tally)
+		c.WaitStopped()
+		c.MustDelete()
+	}
+	t.Log(tally)
+	if tally["ran"] == 0 || tally["refused"]+tally["died with the init"] == 0 {
+		t.Errorf("the race was none: %v", tally)
+	}
+}
+
+func tallyExecs(t *testing.T, calls []*rig.Call, tally map[string]int) {
+	t.Helper()
+	for k, call := range calls {
 		x := call.Wait()
 		switch {
 		case x.Code == 42 && x.Stderr == "":
@@ -50,17 +69,11 @@ func TestExecRacesWithTheEnd(t *testing.T) {
 		case x.Code == 255 && strings.Contains(x.Stderr, "stopped container"), x.Code == 255 && strings.Contains(x.Stderr, "dead or dying"):
 			tally["refused"]++
 		default:
-			t.Errorf("after %v: code %d, stderr %q", delay, x.Code, x.Stderr)
+			t.Errorf("exec %d: code %d, stderr %q", k, x.Code, x.Stderr)
 		}
 		if x.Took > 10*time.Second {
-			t.Errorf("after %v: took %v", delay, x.Took)
+			t.Errorf("exec %d: took %v", k, x.Took)
 		}
-		c.WaitStopped()
-		c.MustDelete()
-	}
-	t.Log(tally)
-	if tally["ran"] == 0 || tally["refused"]+tally["died with the init"] == 0 {
-		t.Errorf("the race was none: %v", tally)
 	}
 }
 
