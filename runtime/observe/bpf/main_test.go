@@ -40,7 +40,7 @@ func needRoot(t *testing.T) {
 func open(t *testing.T) observe.Source {
 	t.Helper()
 	needRoot(t)
-	s, err := helper.Open(helper.Options{Path: os.Args[0], Expect: true})
+	s, err := helper.Open(helper.Options{Path: os.Args[0], Expect: os.Getpid()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Path   string // of the executable; empty: beside minirun's own, then in PATH
 	Level  int    // how far the container's PID namespace is below the observer's; 0 is 1
-	Expect bool   // watch the next container that this process makes, from its clone on
+	Expect int    // process whose next container is watched from its clone on; 0: none
 }
 
 // A Source is minirun-observe at work. It is an observe.Source.
@@ -69,11 +69,8 @@ func open(o Options) (*Source, error) {
 
 // start starts the executable in a process group of its own, so that an
 // interrupt from the terminal leaves it the time to tell the rest.
-func (s *Source) start(path string, expect bool) error {
-	args := []string{path, "--level", strconv.Itoa(s.level)}
-	if expect {
-		args = append(args, "--expect", strconv.Itoa(os.Getpid()))
-	}
+func (s *Source) start(path string, expect int) error {
+	args := []string{path, "--level", strconv.Itoa(s.level), "--expect", strconv.Itoa(expect)}
 	in, orders, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make pipe: %w", err)

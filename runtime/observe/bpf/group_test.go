@@ -1,0 +1,134 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe"
+)
+
+// group makes a cgroup below a hierarchy's mount point, for the test.
+func group(t *testing.T, mount string) (dir, path string) {
+	t.Helper()
+	needRoot(t)
+	path = fmt.Sprintf("/minirun-test-%d", os.Getpid())
+	dir = filepath.Join(mount, path)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, path
+}
+
+// hierarchy is where a v1 controller is mounted, or a v2 tree that has it.
+func hierarchy(t *testing.T, controller string) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join("/sys/fs/cgroup", controller, "cgroup.procs")); err == nil {
+		return filepath.Join("/sys/fs/cgroup", controller)
+	}
+	list, err := os.ReadFile("/sys/fs/cgroup/cgroup.subtree_control")
+	if err != nil || !slices.Contains(strings.Fields(string(list)), controller) {
+		t.Skipf("no cgroup controller %s at its usual place", controller)
+	}
+	return "/sys/fs/cgroup"
+}
+
+func write(t *testing.T, dir, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whoever the cgroup has seen, the stream has seen.
+func TestTheGroupFillsAndEmpties(t *testing.T) {
+	dir, path := group(t, hierarchy(t, "pids"))
+	s := open(t)
+	c := container(t, "/bin/sh", "-c", "read go; for i in 1 2 3 4 5; do (sleep 0.05; (exit 1)) & done; wait; exit 0")
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin(t, s, c)
+	all := collect(t, s)
+	write(t, dir, "cgroup.procs", strconv.Itoa(c.Process.Pid))
+	fmt.Fprintln(in)
+	members := make(map[int]bool)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for running := true; running; {
+		select {
+		case err = <-ended:
+			running = false
+		default:
+		}
+		list, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range strings.Fields(string(list)) {
+			pid, _ := strconv.Atoi(f)
+			members[pid] = true
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := all()
+	has(t, events, "attach 1 "+path, "exit 1 → out status 0x0")
+	for pid := range members {
+		if !slices.ContainsFunc(events, func(e observe.Event) bool { return e.Kind == observe.Fork && int(e.Target.Tgid) == pid }) {
+			t.Errorf("%d was in the cgroup, and not in the stream", pid)
+		}
+	}
+	if len(members) < 6 {
+		t.Errorf("the cgroup had but %d members: the test saw nothing", len(members))
+	}
+	empty := slices.IndexFunc(events, func(e observe.Event) bool {
+		return e.Kind == observe.Populated && e.Text == path && e.Result == 0
+	})
+	if empty < 0 || events[empty].Task.Inside == 0 {
+		t.Errorf("the group was never empty: %d", empty)
+	}
+	legal(t, events)
+}
+
+func TestTheVictimOfMemory(t *testing.T) {
+	dir, path := group(t, hierarchy(t, "memory"))
+	for _, limit := range []string{"memory.limit_in_bytes", "memory.max"} {
+		if err := os.WriteFile(filepath.Join(dir, limit), []byte("20000000"), 0); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EACCES) {
+			t.Fatal(err)
+		}
+	}
+	s := open(t)
+	c := container(t, "/bin/sh", "-c", "read go; /usr/bin/python3 -S -c 'b\"x\" * 100000000'; exit 3")
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin(t, s, c)
+	all := collect(t, s)
+	write(t, dir, "cgroup.procs", strconv.Itoa(c.Process.Pid))
+	fmt.Fprintln(in)
+	if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
+		t.Fatal(err)
+	}
+	events := all()
+	has(t, events, "attach 1 "+path, "send 2 → 2 sig 9 code 128 res 0", "exit 2 → 1 status 0x9")
+	i := slices.IndexFunc(events, func(e observe.Event) bool { return e.Kind == observe.OOM })
+	if i < 0 || events[i].Target.Inside != 2 || events[i].Target.Name() != "python3" {
+		t.Errorf("no victim: %d", i)
+	}
+}
