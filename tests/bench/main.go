@@ -78,7 +78,7 @@ func (s *stage) measure(sc scenario, subjects []subject, n int) row {
 			if sub.kind == "unshare" {
 				do = sc.bare
 			}
-			if do == nil || r.failed(k) {
+			if do == nil || r.failed(k) || sc.own && k > 0 {
 				continue
 			}
 			v, err := do(s, sub)

@@ -15,7 +15,8 @@ import (
 // A scenario is one row of the table: a number for each run of a subject.
 type scenario struct {
 	name string
-	unit string // "ms", "kB" or "" for a plain number
+	unit string // "ms", "µs", "%", "kB" or "" for a plain number
+	own  bool   // it is of minirun alone
 	once bool   // it hardly varies: a few runs do
 	do   func(*stage, subject) (float64, error)
 	bare func(*stage, subject) (float64, error) // for unshare
@@ -23,7 +24,7 @@ type scenario struct {
 
 // scenarios in the order of the table.
 func scenarios() []scenario {
-	return []scenario{
+	return append([]scenario{
 		{name: "start-up (`--version`)", unit: "ms", do: version, bare: version},
 		{name: "`run` /bin/true", unit: "ms", do: runTrue(plainTrue), bare: bareTrue},
 		{name: "`run` /bin/true, docker's config", unit: "ms", do: runTrue(dockerTrue)},
@@ -37,7 +38,7 @@ func scenarios() []scenario {
 		{name: "created PID 1: tasks", once: true, do: created(tasks)},
 		{name: "created PID 1: signals caught, ignored or blocked", once: true, do: created(signals)},
 		{name: "size of the executable", unit: "kB", once: true, do: size},
-	}
+	}, observing()...)
 }
 
 func version(s *stage, sub subject) (float64, error) {

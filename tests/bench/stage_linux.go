@@ -24,6 +24,7 @@ type stage struct {
 const (
 	plainTrue, plainSleep   = "plain-true", "plain-sleep"
 	dockerTrue, dockerSleep = "docker-true", "docker-sleep"
+	plainForks, otherForks  = "plain-forks", "other-forks" // which run at the same time
 )
 
 func newStage() (*stage, error) {
@@ -39,7 +40,7 @@ func newStage() (*stage, error) {
 		return nil, err
 	}
 	s := &stage{dir: dir, null: null}
-	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep} {
+	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep, plainForks, otherForks} {
 		if err := s.bundle(b); err != nil {
 			return nil, err
 		}
@@ -74,8 +75,12 @@ func (s *stage) bundle(name string) error {
 		spec.Linux.Resources.BlockIO = nil
 	}
 	spec.Process.Args = []string{"/bin/sleep", "1000"}
-	if name == plainTrue || name == dockerTrue {
+	switch name {
+	case plainTrue, dockerTrue:
 		spec.Process.Args = []string{"/bin/true"}
+	case plainForks, otherForks:
+		spec.Linux.CgroupsPath += name
+		spec.Process.Args = []string{"/bin/sh", "-c", forkLoop}
 	}
 	spec.Root = &specs.Root{Path: "rootfs", Readonly: spec.Root.Readonly}
 	return rig.WriteBundle(dir, spec)

@@ -58,8 +58,8 @@ func (r row) cell(k int, own float64) string {
 	}
 	m := median(r.values[k])
 	text := fmt.Sprintf("%.0f %s", m, r.unit)
-	if r.unit == "ms" {
-		text = fmt.Sprintf("%.2f ms", m)
+	if r.unit == "ms" || r.unit == "µs" || r.unit == "%" {
+		text = fmt.Sprintf("%.2f %s", m, r.unit)
 	}
 	if k > 0 && m > 0 && r.unit != "" {
 		text += fmt.Sprintf(" (%.2f×)", own/m)
