@@ -29,7 +29,7 @@ type birth struct {
 	grouped bool // the cgroup was made
 	inGroup bool // the fork placed the init there
 
-	forked             func()       // called once the image runs
+	awaitSignals       func()       // called before the image may go on to the program
 	attend             func() error // waits for a report, or knows that none will come
 	image              int          // memfd that the init executes
 	imageDev, imageIno uint64
@@ -211,9 +211,6 @@ func (b *birth) start(files []uintptr, cgroup int) error {
 		b.pid = 0
 		return fmt.Errorf("clone %s: %w", b.opts.ID, err)
 	}
-	if b.forked != nil {
-		b.forked()
-	}
 	for _, fd := range b.theirs {
 		unix.Close(fd)
 	}
@@ -282,6 +279,9 @@ func (b *birth) makeGroup() error {
 
 // proceed lets the image go on.
 func (b *birth) proceed() error {
+	if b.awaitSignals != nil {
+		b.awaitSignals()
+	}
 	if _, err := unix.Write(b.sync, []byte{1}); err != nil && err != unix.EPIPE {
 		return fmt.Errorf("release the init: %w", err)
 	}

@@ -36,9 +36,9 @@ func (rt *Runtime) exec(o ExecOptions) (int, error) {
 	fg := &foreground{}
 	if !o.Detach {
 		fg.listen()
-		fg.await()
+		fg.awaitFirst()
 		defer fg.close()
-		x.forked = fg.listenToAll
+		x.awaitSignals = fg.awaitAll
 	}
 	if err := x.openConsole(RunOptions{CreateOptions: x.opts, Detach: o.Detach}, fg); err != nil {
 		return 0, err

@@ -27,12 +27,12 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		fg.listen()
 		defer fg.close()
 	}
-	b, err := rt.conceive(o.CreateOptions, false, fg.await)
+	b, err := rt.conceive(o.CreateOptions, false, fg.awaitFirst)
 	if err != nil {
 		return 0, err
 	}
 	defer b.release()
-	b.forked = fg.listenToAll
+	b.awaitSignals = fg.awaitAll
 	if err := cmp.Or(b.openConsole(o, fg), b.dialListener()); err != nil {
 		return 0, b.undo(err)
 	}
@@ -114,38 +114,42 @@ func (b *birth) openConsole(o RunOptions, fg *foreground) error {
 // foreground is what minirun does while a container runs in front of it.
 type foreground struct {
 	signals  chan os.Signal
-	armed    chan struct{} // closed when the most important are caught
+	first    chan struct{} // closed when the most important are caught
+	all      chan struct{} // closed when all are
 	terminal bool
 	console  int // our end of the socket that brings the master
 	tty      *terminal
 }
 
-// listen begins to catch the signals that people and engines send, so that
-// none that is meant for the container ends minirun. os/signal waits for a
-// thread of its own for each, so this is done beside the compilation. It is
-// never undone: minirun ends with the container, and until then a signal must
-// not cut the cleaning up short.
+// listen begins to catch signals: first those that people and engines send, so
+// that none that is meant for the container ends minirun, then all others.
+// os/signal hands each of the 60 to a thread of its own and back, which takes
+// 1 ms, so this is done beside the compilation. It is never undone: minirun
+// ends with the container, and until then a signal must not cut the cleaning
+// up short.
 func (f *foreground) listen() {
-	f.signals, f.armed = make(chan os.Signal, 128), make(chan struct{})
+	f.signals, f.first, f.all = make(chan os.Signal, 128), make(chan struct{}), make(chan struct{})
 	go func() {
 		signal.Notify(f.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
-		close(f.armed)
+		close(f.first)
+		signal.Notify(f.signals)
+		close(f.all)
 	}()
 }
 
-// await returns when these are caught: from then on minirun may make what
-// somebody has to remove.
-func (f *foreground) await() {
-	if f.armed != nil {
-		<-f.armed
+// awaitFirst returns when the first are caught: from then on minirun may make
+// what somebody has to remove.
+func (f *foreground) awaitFirst() {
+	if f.first != nil {
+		<-f.first
 	}
 }
 
-// listenToAll catches the others too, 60 of them and 1 ms, beside the image's
-// work. Before the fork each would cost the child a system call as well.
-func (f *foreground) listenToAll() {
-	if f.armed != nil {
-		go signal.Notify(f.signals)
+// awaitAll returns when all are caught: from then on the program may run, and
+// none that is sent because it runs is lost.
+func (f *foreground) awaitAll() {
+	if f.all != nil {
+		<-f.all
 	}
 }
 
