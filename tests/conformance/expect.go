@@ -39,8 +39,6 @@ func expectedFailure(name string) string {
 	switch name {
 	case "delete":
 		return "on purpose: delete of a created container deletes it, as runc's does and containerd needs"
-	case "linux_mount_label":
-		return "not yet: linux.mountLabel on a host without SELinux is refused, not ignored"
 	case "linux_ns_nopath", "linux_uid_mappings":
 		return "not yet: user namespaces"
 	}
