@@ -14,6 +14,9 @@ import (
 type Group struct {
 	dirs []dir    // version 1 first, in the order of the host; the unified tree last
 	made []string // what Create made, parents before children
+
+	// Tell hears of each limit and each process that is written into a file; nil is deaf.
+	Tell func(path, value string)
 }
 
 // A dir is the group in one hierarchy.

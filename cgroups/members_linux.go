@@ -17,6 +17,7 @@ func (g *Group) Join(pid int) error {
 	// The hierarchy by which members are found and killed comes first: what the
 	// process forks between one move and the next is then not overlooked.
 	value, census := strconv.Itoa(pid), g.census()
+	g.tellJoin(census, value)
 	for _, first := range [...]bool{true, false} {
 		for _, d := range g.dirs {
 			if (d.path == census) != first {
@@ -28,6 +29,15 @@ func (g *Group) Join(pid int) error {
 		}
 	}
 	return nil
+}
+
+// tellJoin makes one thing of what is one write in each hierarchy.
+func (g *Group) tellJoin(census, pid string) {
+	path := census + "/cgroup.procs"
+	if more := len(g.dirs) - 1; more > 0 {
+		path += " and to those of " + strconv.Itoa(more) + " more hierarchies"
+	}
+	g.tell(path, pid)
 }
 
 func (d dir) cannotJoin(pid int, err error) error {

@@ -36,6 +36,7 @@ func (g *Group) Update(r *specs.LinuxResources) error {
 			continue
 		}
 		dir := g.limits(w.controller)
+		g.tell(dir+"/"+w.file, w.value)
 		switch err := writeFile(dir, w.file, w.value); {
 		case err == nil:
 		case w.tolerate != 0 && errors.Is(err, w.tolerate):
@@ -45,6 +46,12 @@ func (g *Group) Update(r *specs.LinuxResources) error {
 		}
 	}
 	return nil
+}
+
+func (g *Group) tell(path, value string) {
+	if g.Tell != nil {
+		g.Tell(path, value)
+	}
 }
 
 func (g *Group) writes(r *specs.LinuxResources) ([]write, error) {

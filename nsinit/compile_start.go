@@ -66,7 +66,9 @@ func cloneFlag(t specs.LinuxNamespaceType) uintptr {
 	return 0
 }
 
-// flagText prints CLONE_* flags as strace does.
+// FlagText prints CLONE_* flags as strace does.
+func FlagText(flags uintptr) string { return flagText(flags) }
+
 func flagText(flags uintptr) string {
 	var names []string
 	for _, n := range []struct {

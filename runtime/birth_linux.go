@@ -9,6 +9,7 @@ import (
 	"minirun/bundles"
 	"minirun/cgroups"
 	"minirun/nsinit"
+	"minirun/runtime/observe/session"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -41,6 +42,10 @@ type birth struct {
 	output             int                 // memfd of what they print
 	theirs             []int               // descriptors that only the image needs
 	init               *initProc           // exec: the container's init, which is there already
+
+	observer *session.Observer // that this verb has started, or nil
+	told     *session.Teller   // those who hear what is done
+	lives    bool              // the container goes on without this verb
 }
 
 // conceive takes every decision and claims the id. It starts no process.
@@ -51,15 +56,21 @@ func (rt *Runtime) conceive(o CreateOptions, wait bool, ready func()) (*birth, e
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err
 	}
-	if err := b.compile(wait); err != nil {
-		return nil, err
+	err := b.observe(o.Observe)
+	if err == nil {
+		err = b.compile(wait)
 	}
-	if err := b.checkPreserved(); err != nil {
-		return nil, err
+	for _, step := range []func() error{b.observeAsAnnotated, b.checkPreserved} {
+		if err == nil {
+			err = step()
+		}
 	}
-	ready()
-	var err error
-	if b.dir, err = rt.Store.Claim(o.ID); err != nil {
+	if err == nil {
+		ready()
+		b.dir, err = rt.Store.Claim(o.ID)
+	}
+	if err != nil {
+		b.unobserve()
 		return nil, err
 	}
 	return b, nil
@@ -226,6 +237,9 @@ func (b *birth) raise() error {
 			return err
 		}
 	}
+	if err := b.watched(); err != nil {
+		return err
+	}
 	if err := b.enterGroup(); err != nil {
 		return err
 	}
@@ -243,6 +257,10 @@ func (b *birth) raise() error {
 			return err
 		}
 	}
+	if err := b.attached(); err != nil {
+		return err
+	}
+	b.told.Say("lets PID 1 go on: " + strconv.Itoa(b.plan.Len()) + " steps of its plan")
 	if err := b.proceed(); err != nil {
 		return err
 	}
@@ -265,6 +283,7 @@ func (b *birth) makeGroup() error {
 	if b.grouped {
 		return nil
 	}
+	b.tellGroup()
 	b.grouped = true // also when Create fails half-way: Undo knows what is ours
 	if err := b.group.Create(); err != nil {
 		return err

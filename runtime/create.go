@@ -18,7 +18,8 @@ type CreateOptions struct {
 	NoPivot       bool
 	NoNewKeyring  bool
 	Init          InitOptions
-	PreserveFDs   int // descriptors 3 and up that the container keeps
+	PreserveFDs   int    // descriptors 3 and up that the container keeps
+	Observe       string // file for a timeline, written in the background: see Observe; empty: none
 }
 
 // Create makes a container and leaves its init waiting for start. When it
@@ -34,6 +35,7 @@ func (rt *Runtime) Create(o CreateOptions) error {
 			return b.undo(explainFork(err, b.group))
 		}
 	}
+	b.lives = true
 	return nil
 }
 

@@ -42,6 +42,7 @@ func (rt *Runtime) deleteLocked(d *Dir, id string, force bool) error {
 		return err
 	}
 	defer p.close()
+	rt.observed(p, "delete")
 	if err := p.look(); err != nil {
 		return err
 	}
@@ -103,6 +104,7 @@ func (rt *Runtime) destroyInit(d *Dir, p *initProc) error {
 // counters of the exit record go with the cgroup.
 func (rt *Runtime) forget(d *Dir, p *initProc, watched bool) error {
 	r := p.r
+	p.told.Say("removes the cgroup and the container's directory")
 	if err := rt.settleExit(d, p, watched); err != nil {
 		rt.warn(fmt.Sprintf("exit record: %v", err))
 	}

@@ -34,6 +34,10 @@ type ExecOptions struct {
 
 	Cgroups      []string // [controller[,controller]:]path below the container's cgroup
 	IgnorePaused bool
+
+	// Observe is a file for a timeline of the container until the process ends,
+	// detached until the container does; empty: none.
+	Observe string
 }
 
 // The texts are runc's, which engines and their users know.

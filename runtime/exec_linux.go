@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"minirun/nsinit"
+	"minirun/runtime/observe/session"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,11 +29,21 @@ func (rt *Runtime) Exec(o ExecOptions) (int, error) {
 }
 
 func (rt *Runtime) exec(o ExecOptions) (int, error) {
-	x, err := rt.approach(o)
+	observer, err := rt.observeExec(o)
 	if err != nil {
 		return 0, err
 	}
+	x, err := rt.approach(o)
+	if err != nil {
+		rt.finished(observer)
+		return 0, err
+	}
+	x.observer = observer
 	defer x.release()
+	if err := rt.observeVerb(observer, x.init); err != nil {
+		return 0, err
+	}
+	rt.observed(x.init, "exec")
 	fg := &foreground{}
 	if !o.Detach {
 		fg.listen()
@@ -62,6 +73,15 @@ type execution struct {
 func (x *execution) release() {
 	x.birth.release()
 	x.init.close()
+	x.unobserve()
+}
+
+// observeExec starts the observer, if one is asked for.
+func (rt *Runtime) observeExec(o ExecOptions) (*session.Observer, error) {
+	if o.Observe == "" {
+		return nil, nil
+	}
+	return rt.startObserver(o.Observe, o.ID, !o.Detach)
 }
 
 // bear starts the image and sees the process to its execve.
@@ -86,6 +106,7 @@ func (x *execution) bear() error {
 	if err := x.awaitMark(nsinit.MarkStage); err != nil {
 		return err
 	}
+	x.init.told.Say(fmt.Sprintf("exec: the stage has joined by setns and cloned %d, for %s", x.pid, x.bundle.Spec.Process.Args[0]))
 	for _, step := range []func() error{x.enterGroup, x.adjustOOM, x.watch, x.recheck, x.proceed, x.serve, x.executed} {
 		if err := step(); err != nil {
 			return err
@@ -177,9 +198,11 @@ func (x *execution) born(fg *foreground) (int, error) {
 		return 0, x.undo(err)
 	}
 	if x.o.Detach {
+		x.lives = true
 		return 0, nil
 	}
 	status, err := fg.wait(&x.birth)
+	x.init.told.Say(fmt.Sprintf("exec: has reaped %d: %s", x.pid, statusText(status)))
 	return exitCode(status), err
 }
 

@@ -20,6 +20,7 @@ func (rt *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 		return err
 	}
 	defer p.close()
+	rt.observed(p, "kill")
 	whole := all || sig == unix.SIGKILL && !r.OwnPidNS
 	if err := mayKill(p, all, whole); err != nil {
 		return err
@@ -59,8 +60,10 @@ func (p *initProc) kill(sig unix.Signal, whole bool) error {
 	}
 	switch {
 	case whole && sig == unix.SIGKILL:
+		p.told.Say("kill: SIGKILL to every process of the cgroup")
 		return killGroup(p.r)
 	case whole:
+		p.told.Signal(int(sig), 0, "kill --all, by pidfd_send_signal to each process of the cgroup")
 		return signalOthers(p.r, sig)
 	case sig == unix.SIGKILL:
 		return thaw(p.r)

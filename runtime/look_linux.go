@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"minirun/cgroups"
+	"minirun/runtime/observe/session"
 )
 
 // errGone is a recorded process that is not there any more, whether or not
@@ -20,6 +21,9 @@ type initProc struct {
 	r     *Record
 	pidfd int // -1: gone
 	seen  Observation
+
+	told *session.Teller // those who observe the container
+	verb string          // and what they are told that signals come from
 }
 
 // openInit opens the init of a record. The pidfd comes first: it pins the
@@ -52,6 +56,7 @@ func openInit(r *Record) (*initProc, error) {
 }
 
 func (p *initProc) close() {
+	p.told.Close()
 	if p.pidfd >= 0 {
 		unix.Close(p.pidfd)
 	}
@@ -85,6 +90,7 @@ func (p *initProc) signal(sig unix.Signal) error {
 	if !p.seen.alive() {
 		return errGone
 	}
+	p.announce(sig)
 	err := unix.PidfdSendSignal(p.pidfd, sig, nil, 0)
 	if err == unix.ESRCH {
 		p.seen.Ended = true

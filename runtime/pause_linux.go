@@ -22,6 +22,7 @@ func (rt *Runtime) Pause(id string) error {
 	if err != nil {
 		return err
 	}
+	say(rt.Store.dir(id), "pause: freezes the cgroup")
 	err = g.Freeze()
 	switch {
 	case ignore(err, unix.ETIMEDOUT) != err:
@@ -38,6 +39,7 @@ func (rt *Runtime) Pause(id string) error {
 func (rt *Runtime) Resume(id string) error {
 	g, _, err := rt.freezable(id, actResume)
 	if err == nil {
+		say(rt.Store.dir(id), "resume: thaws the cgroup")
 		err = g.Thaw()
 	}
 	return err

@@ -59,13 +59,16 @@ func (rt *Runtime) runBorn(b *birth, o RunOptions, fg *foreground) (int, error) 
 		return 0, b.undo(err)
 	}
 	if o.Detach {
+		b.lives = true
 		return 0, nil
 	}
 	// The lock is for verbs, not for the container's whole life.
 	if err := b.dir.unlock(); err != nil {
 		return 0, err
 	}
+	b.told.Say("the program runs")
 	status, err := fg.wait(b)
+	b.told.Say("has reaped PID 1: " + statusText(status))
 	if err == nil {
 		err = rt.endRun(b, o.Keep, status)
 	}

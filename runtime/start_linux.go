@@ -72,6 +72,8 @@ func (rt *Runtime) Start(id string) error {
 	}
 	defer closeAgent(agent)
 	r.Started = time.Now()
+	rt.observed(p, "start")
+	p.told.Say("start: connects to PID 1, which goes on to the program")
 	if err := release(d, p, agent); err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ type StopOptions struct {
 	Grace  time.Duration // between the signal and SIGKILL; stop.Never sends no SIGKILL
 	Limit  time.Duration // from SIGKILL on, or from when the init began to die, to giving up
 	Fast   bool          // no grace when the init will do nothing about the signal
+	// Observe is a file for a timeline of the stop; empty: none.
+	Observe string
 	// Tell hears of each event when it happens; nil is deaf.
 	Tell func(StopEvent)
 }

@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"minirun/runtime/observe/proc"
+	"minirun/runtime/observe/session"
 	"minirun/runtime/signals"
 	"minirun/runtime/stop"
 )
@@ -24,11 +26,22 @@ func (rt *Runtime) Stop(id string, o StopOptions) (*ExitRecord, error) {
 		return nil, err
 	}
 	defer d.release()
+	var observer *session.Observer
+	if o.Observe != "" {
+		if observer, err = rt.startObserver(o.Observe, id, true); err != nil {
+			return nil, err
+		}
+		defer rt.finished(observer)
+	}
 	p, err := openInit(r)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
+	if err := rt.observeVerb(observer, p); err != nil {
+		return nil, err
+	}
+	rt.observed(p, "stop")
 	s := &stopping{rt: rt, dir: d, init: p, options: o, begun: time.Now(), watch: watch{init: p}, watched: p.seen.alive()}
 	defer s.watch.close()
 	return s.run()
@@ -153,6 +166,7 @@ func (s *stopping) obey(list []stop.Do) error {
 		case stop.Kill:
 			err = s.kill()
 		case stop.Thaw:
+			s.init.told.Say("stop: thaws the cgroup")
 			err = thaw(s.init.r)
 		case stop.Name:
 			err = s.name()
@@ -175,6 +189,7 @@ func (s *stopping) kill() error {
 	if err == nil && s.init.r.OwnPidNS {
 		return nil
 	}
+	s.init.told.Say("stop: SIGKILL to every process of the cgroup")
 	return errors.Join(goneIsFine(err), killGroup(s.init.r))
 }
 
@@ -292,6 +307,22 @@ func (s *stopping) tellDeaths() {
 func (s *stopping) tellSteps() {
 	for ; s.told < len(s.ladder.Steps); s.told++ {
 		step := s.ladder.Steps[s.told]
-		s.say(StopEvent{At: step.At, What: step.Rung.String(), Text: rungText(&s.ladder, step)})
+		text := rungText(&s.ladder, step)
+		s.rung(step.Rung, text)
+		s.say(StopEvent{At: step.At, What: step.Rung.String(), Text: text})
+	}
+}
+
+// rung begins a section of the timelines of those who observe, with a census:
+// who is there, in which state, and where it sleeps.
+func (s *stopping) rung(r stop.Rung, text string) {
+	told := s.init.told
+	if !told.Heard() {
+		return
+	}
+	told.Rung("stop: " + r.String())
+	told.Say(text)
+	if s.init.r.OwnPidNS && r < stop.Gone {
+		told.Tell(proc.Namespace{Inode: s.init.r.PidNS, Level: 1}.Census())
 	}
 }

@@ -65,5 +65,6 @@ func (b *birth) release() {
 	}
 	if b.dir != nil { // an exec has none
 		b.dir.Close()
+		b.unobserve()
 	}
 }

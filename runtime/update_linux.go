@@ -9,6 +9,7 @@ import (
 
 	"minirun/bundles"
 	"minirun/cgroups"
+	"minirun/runtime/observe/session"
 )
 
 // Update changes the limits of a container that is not stopped. What is
@@ -32,7 +33,10 @@ func (rt *Runtime) Update(id string, r *specs.LinuxResources) error {
 	case status == Creating:
 		return ErrCreating
 	}
-	return cgroups.Restore(record.Cgroups).Update(r)
+	g, told := cgroups.Restore(record.Cgroups), session.Dial(rt.Store.dir(id))
+	defer told.Close()
+	g.Tell = func(path, value string) { told.Say("update: writes " + value + " to " + path) }
+	return g.Update(r)
 }
 
 // ReadResources reads a resources object of the runtime-spec from a file, or

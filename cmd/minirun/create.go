@@ -33,7 +33,7 @@ const createFlagsHelp = `  --console-socket PATH   send the terminal's master to
   --no-pivot              use MS_MOVE and chroot in place of pivot_root
   --no-new-keyring        keep the caller's session keyring
   --preserve-fds N        pass N file descriptors, from 3 on, to the container
-  --init                  PID 1 is an init, which starts the program, passes
+` + observeFlagHelp + `  --init                  PID 1 is an init, which starts the program, passes
                           signals on to it and reaps orphans
   --init-forward WHO      signals go to child (default), its group, or all
   --init-wait WHOM        end when the main program has ended, or (default) when
@@ -66,6 +66,7 @@ func defineCreate(f *flag.FlagSet, o *runtime.CreateOptions) {
 	boolFlag(f, &o.NoPivot, "no-pivot", "")
 	boolFlag(f, &o.NoNewKeyring, "no-new-keyring", "")
 	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "")
+	stringFlag(f, &o.Observe, "observe", "")
 	boolFlag(f, &o.Init.On, "init", "")
 	stringFlag(f, &o.Init.Forward, "init-forward", "")
 	stringFlag(f, &o.Init.Wait, "init-wait", "")

@@ -33,6 +33,7 @@ Flags:
       --pid-file FILE         write the pid of the process to FILE
       --console-socket PATH   send the terminal's master to this AF_UNIX socket
       --pidfd-socket PATH     send a pidfd of the process to this AF_UNIX socket
+      --observe FILE          write the kernel's account of it to FILE (observe)
       --preserve-fds N        pass N file descriptors, from 3 on, to the process
       --cgroup [C:]PATH       cgroup below the container's, of controllers C
       --ignore-paused         start it also while paused; it runs after resume
@@ -61,6 +62,7 @@ func setupExec(f *flag.FlagSet) action {
 	stringFlag(f, &o.PidFile, "pid-file", "")
 	stringFlag(f, &o.ConsoleSocket, "console-socket", "")
 	stringFlag(f, &o.PidfdSocket, "pidfd-socket", "")
+	stringFlag(f, &o.Observe, "observe", "")
 	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "")
 	boolFlag(f, &o.IgnorePaused, "ignore-paused", "")
 	f.Var((*listFlag)(&o.Cgroups), "cgroup", "")

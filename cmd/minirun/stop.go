@@ -35,6 +35,7 @@ Flags:
                     sends no SIGKILL (default 10s)
   --limit D         how long after SIGKILL to wait for the end (default 10s)
   --fast            no grace when nothing will come of the stop signal
+  --observe FILE    write the kernel's account of it to FILE (see observe)
   --keep-exit       keep the exit record when the container is deleted: see wait
   --format FORMAT   text, or json: an object a line and event (default text)
 
@@ -54,6 +55,7 @@ func setupStop(f *flag.FlagSet) action {
 	stringFlag(f, &limit, "limit", "")
 	stringFlag(f, &format, "format", "")
 	boolFlag(f, &o.Fast, "fast", "")
+	stringFlag(f, &o.Observe, "observe", "")
 	boolFlag(f, &keep, "keep-exit", "")
 	return func(a *app, args []string) (int, error) {
 		if err := stopFlags(&o, signal, grace, limit); err != nil {

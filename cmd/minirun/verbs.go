@@ -17,6 +17,7 @@ var verbs = [...]*verb{
 	&signalsVerb,
 	&stopVerb,
 	&waitVerb,
+	&observeVerb,
 	&deleteVerb,
 	&listVerb,
 	&specVerb,

@@ -65,8 +65,8 @@ func how(e *Entry) signals.How {
 	return signals.Kill
 }
 
-// synchronous are the signals that an instruction can raise.
-var synchronous = signals.SetOf(4, 5, 7, 8, 11, 31)
+// synchronous are the signals that an instruction can raise: ILL, TRAP, BUS, FPE, SEGV, SYS.
+const synchronous signals.Set = 1<<3 | 1<<4 | 1<<6 | 1<<7 | 1<<10 | 1<<30
 
 // whose finds out who is behind a signal.
 func (b *builder) whose(e *Entry) {

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe"
+	"minirun/runtime/observe/proc"
+)
+
+// A Session is an observer's: a source, and whoever has something to say.
+type Session struct {
+	source  observe.Source
+	skipped []string
+	about   observe.About
+	target  observe.Container
+	bell    int // an eventfd: Interrupt was called
+	channel int // to the verb that has started this, or -1
+	listen  int // where other verbs connect, or -1
+	dirfd   int // of the socket's directory, or -1
+	name    string
+	talkers []int
+	heard   []observe.Event
+	seen    []observe.Event // the source's; its reader's until that is done
+	read    chan error
+	ended   bool
+	reaped  bool
+}
+
+// Open loads a source: auto, bpf, tracefs or proc.
+func Open(id, choice string) (*Session, error) {
+	source, skipped, err := open(choice)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{source: source, skipped: skipped, bell: -1, channel: -1, listen: -1, dirfd: -1}
+	s.about = observe.About{ID: id, Origin: source.Origin(), Skipped: skipped}
+	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return nil, errors.Join(fmt.Errorf("eventfd: %w", err), source.Close())
+	}
+	return s, nil
+}
+
+// Origin is the source that there is, and Skipped why it is no better one, a line each.
+func (s *Session) Origin() observe.Origin { return s.source.Origin() }
+
+// Skipped is a line for each better source that is not available.
+func (s *Session) Skipped() []string { return s.skipped }
+
+// Attach begins to observe a container. pidfd is of its init, and stays the caller's.
+func (s *Session) Attach(t Target, pidfd int) error {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/"+strconv.Itoa(t.Pid)+"/ns/pid", &st); err != nil {
+		return fmt.Errorf("stat PID namespace of process %d: %w", t.Pid, err)
+	}
+	s.target = observe.Container{ID: s.about.ID, Pid: t.Pid, PidNS: st.Ino, Level: 1, Pidfd: pidfd, Cgroups: t.Cgroups}
+	s.about.Init = int32(t.Pid)
+	if err := s.source.Attach(s.target); err != nil {
+		return fmt.Errorf("attach source %s: %w", s.source.Origin(), err)
+	}
+	if t.Running && s.source.Origin() != observe.Proc { // which begins so by itself
+		s.heard = append(s.heard, s.namespace().Census()...)
+	}
+	s.read = make(chan error, 1)
+	go s.readAll()
+	return s.open(t.Dir)
+}
+
+func (s *Session) namespace() proc.Namespace {
+	return proc.Namespace{Inode: s.target.PidNS, Level: s.target.Level}
+}
+
+// readAll takes what the source tells, to its end.
+func (s *Session) readAll() {
+	buf := make([]observe.Event, 512)
+	for {
+		n, err := s.source.Read(buf)
+		s.seen = append(s.seen, buf[:n]...)
+		if err == io.EOF {
+			err = nil
+		} else if err == nil {
+			continue
+		}
+		s.read <- err
+		return
+	}
+}
+
+// open listens for verbs. Where the container's directory cannot be written
+// to, the timeline is without what they say.
+func (s *Session) open(dir string) error {
+	if err := unix.Mkdir(dir+"/"+socketDir, 0o700); err != nil && err != unix.EEXIST {
+		return fmt.Errorf("make %s/%s: %w", dir, socketDir, err)
+	}
+	var err error
+	s.dirfd, err = unix.Open(dir+"/"+socketDir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s/%s: %w", dir, socketDir, err)
+	}
+	s.name = strconv.Itoa(os.Getpid())
+	unix.Unlinkat(s.dirfd, s.name, 0) // of an earlier process of our number
+	s.listen, err = unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err == nil {
+		err = unix.Bind(s.listen, address(s.dirfd, s.name))
+	}
+	if err == nil {
+		err = unix.Listen(s.listen, 64)
+	}
+	if err != nil {
+		return fmt.Errorf("listen in %s/%s: %w", dir, socketDir, err)
+	}
+	return nil
+}
+
+// Interrupt ends Watch. It may be called from any goroutine.
+func (s *Session) Interrupt() {
+	unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // EAGAIN: it rings already
+}
+
+// Timeline is what has happened until now. The session is over.
+func (s *Session) Timeline() (*observe.Timeline, error) {
+	err := s.source.Stop()
+	if s.read != nil && err == nil {
+		err = <-s.read
+	}
+	if err == nil {
+		s.settleInit()
+	}
+	return observe.Build(s.about, append(s.seen, s.heard...)), err
+}
+
+// Close gives back what the session has, also without a Timeline.
+func (s *Session) Close() error {
+	err := s.source.Close()
+	for _, fd := range append(s.talkers, s.listen, s.bell) {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if s.dirfd >= 0 {
+		unix.Unlinkat(s.dirfd, s.name, 0)
+		unix.Close(s.dirfd)
+	}
+	return err
+}
