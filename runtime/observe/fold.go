@@ -22,17 +22,36 @@ func (b *builder) fold() {
 			e.Folded = last != None && same(&b.Entries[last], e)
 		case Exec:
 			e.Folded = e.Who == None
+		case Mark:
+			b.headed(last, i)
 		}
 		if e.Folded {
 			continue
 		}
-		if last != None && e.Kind == Generate && same(&b.Entries[last], e) {
+		if last != None && (e.Kind == Generate && same(&b.Entries[last], e) || e.Kind == Census && b.counted(last, i)) {
 			b.Entries[last].Repeats++
 			e.Folded = true
 			continue
 		}
 		last = int32(i)
 	}
+}
+
+// headed folds what minirun says at the beginning of a section into its heading.
+func (b *builder) headed(last int32, i int) {
+	if last == None {
+		return
+	}
+	head, e := &b.Entries[last], &b.Entries[i]
+	if head.Kind == Rung && head.Pair == None && head.Who == e.Who && e.Time-head.Time < soon {
+		head.Pair, e.Folded = int32(i), true
+	}
+}
+
+// counted reports whether an entry belongs to the census that has begun with last.
+func (b *builder) counted(last int32, i int) bool {
+	first := &b.Entries[last]
+	return first.Kind == Census && int(last)+int(first.Repeats)+1 == i
 }
 
 // same reports whether two entries would make the same line.

@@ -102,7 +102,7 @@ func TestAPageHasEveryLine(t *testing.T) {
 			if e.Folded {
 				continue
 			}
-			l := line.Line(e)
+			l := line.Line(i)
 			if n < len(rows) && (!strings.Contains(rows[n].attrs["aria-label"], l.What) || rows[n].attrs["tabindex"] != "0" || rows[n].attrs["role"] != "listitem") {
 				t.Errorf("%s: row %d is %+v, want %q", file, n, rows[n].attrs, l.What)
 			}

@@ -143,7 +143,7 @@ func (p *perfetto) entry(i int) {
 	if e.Kind == Deliver && e.Pair != None || e.Kind == Free || e.Folded && e.Kind != Generate && e.Kind != Deliver {
 		return
 	}
-	l := p.t.Line(e)
+	l := p.t.Line(i)
 	if e.Kind != Generate {
 		p.event(e.Time, p.of(e.Who), instant, l.What)
 		return

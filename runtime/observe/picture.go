@@ -15,6 +15,7 @@ type picture struct {
 	columns []column
 	of      map[int32]int // process → column
 	kernel  int           // column of the kernel, or None
+	ours    int           // column of minirun, or None
 	rows    []row
 	left    int // entries that found no place
 	height  int
@@ -47,22 +48,21 @@ type row struct {
 }
 
 const (
-	timeWidth   = 118 // of the column of times
-	columnWidth = 88
-	textWidth   = 620
+	timeWidth   = 112 // of the column of times
+	columnWidth = 80
+	textWidth   = 520
 	headHeight  = 82
 	rowHeight   = 30
 	lineHeight  = 17
 	gapHeight   = 30
-	wrapAt      = 89         // characters in a line of text
-	longPause   = 60_000_000 // ns that make a break
+	longPause   = 100_000_000 // ns that make a break
 	mostRows    = 3000
 	mostColumns = 12 // before columns are used again
 )
 
 // draw lays a timeline out.
 func (t *Timeline) draw() *picture {
-	p := &picture{t: t, of: map[int32]int{}, kernel: None}
+	p := &picture{t: t, of: map[int32]int{}, kernel: None, ours: None}
 	p.layRows()
 	p.layColumns()
 	return p
@@ -83,9 +83,9 @@ func (p *picture) layRows() {
 			p.left++
 			continue
 		}
-		l := p.t.Line(e)
+		l := p.t.Line(i)
 		r := row{entry: i, label: l.label(), subject: l.subject(), mood: l.Mood}
-		r.lines = wrap(l.What, wrapAt-len(r.subject), wrapAt)
+		r.lines = wrap(l.What, textWidth-breadth(r.subject, true)-16, textWidth-8, e.Kind == Rung)
 		if last != 0 && e.Time-last >= longPause {
 			r.gap = e.Time - last
 			y += gapHeight
@@ -113,21 +113,6 @@ func (l *Line) label() string {
 	return strings.TrimPrefix(l.Who+" ", " ") + l.What
 }
 
-// wrap breaks a text at blanks into lines of so many characters, the first of another length.
-func wrap(text string, first, rest int) []string {
-	var lines []string
-	for limit := first; ; limit = rest {
-		if len(text) <= max(limit, 20) {
-			return append(lines, text)
-		}
-		cut := strings.LastIndexByte(text[:max(limit, 20)], ' ')
-		if cut <= 0 {
-			return append(lines, text)
-		}
-		lines, text = append(lines, text[:cut]), text[cut+1:]
-	}
-}
-
 // layColumns has those outside first, then the container's, in order of appearance.
 func (p *picture) layColumns() {
 	lives := p.lives()
@@ -150,6 +135,10 @@ func (p *picture) layColumns() {
 
 // place puts a life into a column of its own, or when there are many into one that is free by then.
 func (p *picture) place(l life, apart bool) {
+	if p.minirun(l.process) && p.ours != None {
+		p.of[l.process] = p.ours
+		return
+	}
 	for i := range p.columns {
 		c := &p.columns[i]
 		if len(p.columns) < mostColumns || c.apart != apart || len(c.lives) == 0 {
@@ -161,8 +150,17 @@ func (p *picture) place(l life, apart bool) {
 			return
 		}
 	}
+	if p.minirun(l.process) {
+		p.ours = len(p.columns)
+	}
 	p.of[l.process] = len(p.columns)
 	p.columns = append(p.columns, column{lives: []life{l}, apart: apart})
+}
+
+// minirun reports whether a process is one of minirun's verbs. They are one actor.
+func (p *picture) minirun(process int32) bool {
+	pr := &p.t.Processes[process]
+	return pr.Inside <= 0 && pr.Name() == "minirun"
 }
 
 // lives finds the rows between which each process lived. One that has no part in any row has from None.
@@ -226,6 +224,9 @@ func (p *picture) x(process int32) int {
 func (p *picture) head(process int32) (pid, name string) {
 	pr := &p.t.Processes[process]
 	pid, name, _ = strings.Cut(pr.label(""), " ")
+	if p.minirun(process) {
+		return "", "minirun"
+	}
 	if pr.Inside <= 0 {
 		return strconv.Itoa(int(pr.Tgid)), Clean(pr.Name())
 	}

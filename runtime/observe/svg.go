@@ -95,13 +95,13 @@ func (s *svg) grounds(p *picture) {
 }
 
 func (s *svg) head(x int, pid, name, class string) {
-	s.rect(class, x-38, 26, 76, 40, 8)
+	s.rect(class, x-36, 26, 72, 40, 8)
 	if pid == "" {
 		s.text("pid", x, 51, name)
 		return
 	}
 	s.text("pid", x, 43, pid)
-	s.text("name", x, 59, clip(name, 11))
+	s.text("name", x, 59, clip(name, 10))
 }
 
 // clip shortens a name that is wider than its place.
@@ -160,10 +160,14 @@ func (s *svg) row(p *picture, r *row) {
 	}
 	at := Millis(e.Time - p.t.Start())
 	height := rowHeight + (len(r.lines)-1)*lineHeight
-	s.add(`<g class="row `, moods[r.mood], `" role="listitem" tabindex="0" aria-label="`, escape(at+" "+r.label), `">`)
+	class := moods[r.mood]
+	if e.Kind == Rung {
+		class += " rung"
+	}
+	s.add(`<g class="row `, class, `" role="listitem" tabindex="0" aria-label="`, escape(at+" "+r.label), `">`)
 	s.rect("hit", 0, r.y-rowHeight/2, p.width(), height, 6)
 	if e.Kind == Rung {
-		s.line("rung", 8, r.y-rowHeight/2+2, p.width()-8, r.y-rowHeight/2+2)
+		s.line("section", 8, r.y-rowHeight/2+2, p.width()-8, r.y-rowHeight/2+2)
 	}
 	s.text("time", timeWidth-14, r.y+4, at)
 	s.act(p, r, e)
@@ -216,7 +220,7 @@ func (s *svg) act(p *picture, r *row, e *Entry) {
 		to := p.x(e.Whom)
 		s.line("fork", x, r.y, to, r.y)
 		s.dot("born", to, r.y, 5)
-	case x == None:
+	case x == None || e.Kind == Census:
 	case e.Kind == Exit:
 		s.chip(x, r.y, p.t.Processes[e.Who].short(), moods[r.mood])
 	case e.Kind == Exec:
@@ -270,6 +274,6 @@ func (s *svg) arrow(p *picture, r *row, e *Entry) {
 			s.line("wall "+mood, to-12*side, r.y-7, to-12*side, r.y+7)
 		}
 		s.add(`<line class="arrow `, mood, `" x1="`, from+5*side, `" y1="`, r.y, `" x2="`, to-stop*side, `" y2="`, r.y, `" marker-end="url(#m-`, mood, `)"/>`)
-		s.text("sig", from+columnWidth/2*side, r.y-5, short(e.Signal))
+		s.text("sig", from+(columnWidth/2-8)*side, r.y-5, short(e.Signal))
 	}
 }

@@ -18,8 +18,8 @@ func (t *Timeline) WriteText(w io.Writer) error {
 	}
 	b.WriteString("\n")
 	for i := range t.Entries {
-		if e := &t.Entries[i]; !e.Folded {
-			p.entry(e)
+		if !t.Entries[i].Folded {
+			p.entry(i)
 		}
 	}
 	b.WriteString("\n")
@@ -60,8 +60,8 @@ func (t *Timeline) width() int {
 	return width
 }
 
-func (p *textPrinter) entry(e *Entry) {
-	l := p.t.Line(e)
+func (p *textPrinter) entry(i int) {
+	e, l := &p.t.Entries[i], p.t.Line(i)
 	at := Millis(e.Time - p.t.Start())
 	if e.Kind == Rung {
 		s := pad(at, 14, true) + "  ── " + l.What + " "

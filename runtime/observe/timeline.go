@@ -34,8 +34,8 @@ type Entry struct {
 	Event
 	Who, Whom int32 // Task and Target among Processes, or None
 	// Pair ties a Generate to its first Deliver and that to its Generate, an Exit to
-	// the Generate that it is owed to, an OOM to its Generate, and a Generate to the
-	// Mark with which minirun announced it; None otherwise.
+	// the Generate that it is owed to, an OOM to its Generate, and a Rung to the Mark
+	// that says more of it; None otherwise.
 	Pair    int32
 	By      int32          // Generate: the Mark of minirun's that it comes of, or None
 	Outcome signals.Action // Generate, Deliver: what came of the signal in the end

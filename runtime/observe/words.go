@@ -37,8 +37,9 @@ var moods = [...]string{"plain", "quiet", "vain", "taken", "deadly", "leaving", 
 // String is the class of a line.
 func (m Mood) String() string { return moods[m] }
 
-// Line is the words of one entry.
-func (t *Timeline) Line(e *Entry) Line {
+// Line is the words of entry i, and of those that are folded into it.
+func (t *Timeline) Line(i int) Line {
+	e := &t.Entries[i]
 	l := Line{Who: t.name(e.Who, &e.Task)}
 	switch e.Kind {
 	case Fork:
@@ -54,7 +55,7 @@ func (t *Timeline) Line(e *Entry) Line {
 	case OOM:
 		l.What, l.Mood = "out of memory: "+t.name(e.Whom, &e.Target)+" is to die", Deadly
 	case Census:
-		l.What, l.Mood = t.censusWords(e), Quiet
+		l.Who, l.What, l.Mood = "census", t.census(i), Quiet
 	default:
 		t.otherLine(&l, e)
 	}
@@ -91,11 +92,26 @@ func (t *Timeline) otherLine(l *Line, e *Entry) {
 	case Lost:
 		l.Who, l.What, l.Mood = "", strconv.FormatUint(e.Count, 10)+" events are lost", Deadly
 	case Mark, Rung:
-		l.What, l.Mood = Clean(e.Text), Ours
+		l.What, l.Mood = t.said(e), Ours
 		if l.Who == "" {
 			l.Who = "minirun"
 		}
 	}
+}
+
+// said is what minirun said. The heading of a section has its first words,
+// which may begin as the heading ends.
+func (t *Timeline) said(e *Entry) string {
+	text := Clean(e.Text)
+	if e.Kind != Rung || e.Pair == None {
+		return text
+	}
+	more := Clean(t.Entries[e.Pair].Text)
+	before, last, _ := strings.Cut(text, ": ")
+	if rest, ok := strings.CutPrefix(more, last); ok {
+		return before + ": " + last + rest
+	}
+	return text + "; " + more
 }
 
 // name is a process as it was called then.
@@ -130,7 +146,6 @@ func (t *Timeline) signalLine(l *Line, e *Entry) {
 		l.Mood = Plain
 	}
 	if e.By != None {
-		l.Who = "minirun"
 		l.What = Clean(t.Entries[e.By].Text) + "; " + l.What
 	}
 	if e.Repeats > 0 {
@@ -215,14 +230,36 @@ func (t *Timeline) heirs(dead int32) string {
 	return "leaves " + list + to
 }
 
-// censusWords is a process as it was found.
-func (t *Timeline) censusWords(e *Entry) string {
-	s := "is there, " + stateWords(e.State)
-	if e.Text != "" && e.Text != "0" {
-		s += " in " + Clean(e.Text)
+// census is who was there, those in the same state together.
+func (t *Timeline) census(i int) string {
+	var words, state string
+	for n := i; n <= i+int(t.Entries[i].Repeats); n++ {
+		e := &t.Entries[n]
+		if e.Who == None {
+			continue
+		}
+		now := t.condition(e)
+		switch {
+		case state == "":
+		case now == state:
+			words += ", "
+		default:
+			words += " " + state + "; "
+		}
+		words, state = words+t.name(e.Who, &e.Task), now
 	}
-	if e.Whom != None {
-		s += ", child of " + t.name(e.Whom, &e.Target)
+	return words + " " + state
+}
+
+// condition is how a process was found. wchan is a function of the kernel, of
+// which the compiler may have made a part.
+func (t *Timeline) condition(e *Entry) string {
+	s := stateWords(e.State)
+	if where, _, _ := strings.Cut(e.Text, "."); where != "" && where != "0" {
+		s += " in " + Clean(where)
+	}
+	if e.State == 'Z' && e.Whom != None {
+		s += " by " + t.name(e.Whom, &e.Target)
 	}
 	return s
 }
@@ -238,7 +275,7 @@ func stateWords(state byte) string {
 	case 'T', 't':
 		return "stopped"
 	case 'Z':
-		return "a zombie: its parent has not waited for it"
+		return "a zombie, not waited for"
 	case 'X', 'I':
 		return "dead"
 	}
