@@ -1,7 +1,9 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -207,5 +209,76 @@ os._exit(3)
 	}
 	if !slices.Equal(dead, []bool{false, true}) {
 		t.Errorf("ends of the group: %v", dead)
+	}
+}
+
+// A kernel before 6.6 declares the numbers of a struct pid as an array of one.
+// What is written for it does as well on any other.
+func TestTheProgramsForAnOlderKernel(t *testing.T) {
+	needRoot(t)
+	k, err := thisKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.pid.single = true
+	s, err := k.load(1, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Expect(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	c := container(t, "/usr/bin/unshare", "--fork", "--pid", "/bin/sh", "-c", "kill -TERM $$; exit 4")
+	if err := c.Run(); c.ProcessState.ExitCode() != 4 {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p, err := newPump(s, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.ring.Close()
+	if err := errors.Join(p.finish(), w.Close()); err != nil { // a pipe has room for some hundred events
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []observe.Event
+	for len(b) > 0 {
+		e, size, err := observe.DecodeWire(b)
+		if err != nil || size == 0 {
+			t.Fatalf("%d bytes: %v", len(b), err)
+		}
+		events, b = append(events, e), b[size:]
+	}
+	has(t, events, "fork out → 1", "exec 1 /usr/bin/unshare", "fork 1 → 2(1)", "exec 2(1) /bin/sh",
+		"send 2(1) → 2(1) sig 15 code 0 res 1", "exit 2(1) → 1 status 0x400", "exit 1 → out status 0x400")
+}
+
+// The inode of a namespace that has ended goes to the next one.
+func TestAnotherNamespaceWithTheSameInodeIsNotTheContainer(t *testing.T) {
+	s := open(t)
+	c := container(t, "/bin/true")
+	begin(t, s, c)
+	all := collect(t, s)
+	if err := c.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := container(t, "/bin/true").Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range all() {
+		if e.Kind == observe.Fork && int(e.Target.Tgid) != c.Process.Pid {
+			t.Errorf("%d is none of ours", e.Target.Tgid)
+		}
 	}
 }

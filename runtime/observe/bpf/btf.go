@@ -146,19 +146,36 @@ func (t *types) find(id uint32) (at, kind, count int) {
 // offset is where a member of a struct lies, in bytes; members of anonymous
 // structs and unions within count as its own, as in C.
 func (t *types) offset(structure, member string) (int, error) {
-	id, ok := t.named[structure]
-	if ok {
-		if off, ok := t.member(id, member, 4); ok {
-			return off, nil
-		}
-	}
-	return 0, fmt.Errorf("find struct %s, member %s: the kernel's BTF has none", structure, member)
+	off, _, err := t.locate(structure, member)
+	return off, err
 }
 
-func (t *types) member(id uint32, name string, depth int) (int, bool) {
+// elements is how many a member of a struct has that is an array; 0 when its
+// size is open.
+func (t *types) elements(structure, member string) (int, error) {
+	_, id, err := t.locate(structure, member)
+	if err != nil {
+		return 0, err
+	}
+	at, kind, _ := t.find(id)
+	if kind != kindArray {
+		return 0, fmt.Errorf("struct %s, member %s: not an array", structure, member)
+	}
+	return int(t.word(at + typeSize + 8)), nil
+}
+
+// locate is the offset and the type of a member.
+func (t *types) locate(structure, member string) (off int, id uint32, err error) {
+	if off, id, ok := t.member(t.named[structure], member, 4); ok {
+		return off, id, nil
+	}
+	return 0, 0, fmt.Errorf("find struct %s, member %s: the kernel's BTF has none", structure, member)
+}
+
+func (t *types) member(id uint32, name string, depth int) (off int, of uint32, ok bool) {
 	at, kind, count := t.find(id)
 	if kind != kindStruct && kind != kindUnion || depth == 0 {
-		return 0, false
+		return 0, 0, false
 	}
 	bitfields := t.word(at+4)>>31 != 0 // then the upper byte of an offset is a width
 	for m := at + typeSize; count > 0; m, count = m+12, count-1 {
@@ -168,14 +185,14 @@ func (t *types) member(id uint32, name string, depth int) (int, bool) {
 		}
 		switch own := t.name(m); {
 		case string(own) == name:
-			return int(bits / 8), true
+			return int(bits / 8), t.word(m + 4), true
 		case len(own) == 0:
-			if off, ok := t.member(t.word(m+4), name, depth-1); ok {
-				return int(bits/8) + off, true
+			if off, of, ok := t.member(t.word(m+4), name, depth-1); ok {
+				return int(bits/8) + off, of, true
 			}
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // size is the size of a struct in bytes.

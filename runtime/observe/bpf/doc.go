@@ -11,6 +11,9 @@
 // tasks do. A task is in it when its pid in the container's PID namespace
 // exists, which holds for tasks that came in by setns(2) and for nested namespaces.
 //
+// The same executable has been seen at work on Linux 6.1, 6.12 and 6.18, whose
+// structs and tracepoints differ.
+//
 //	btf.go               the kernel's types, as far as needed
 //	kernel.go            the offsets that the programs are made with
 //	emit.go, record.go   the parts that programs consist of

@@ -45,6 +45,9 @@ const (
 	key       = -56 // of a map, up to 16 bytes
 	value     = -72 // likewise
 	dead      = -96 // a value of the map of zombies
+	pidLevel  = -104
+	pidInode  = -112
+	pidNumber = -120
 )
 
 // deadSize is the size of what is kept of the dead: who it was, and when it
@@ -114,20 +117,15 @@ func (c *code) current() {
 // exits, and pid_ns_for_children in it is not the task's own namespace after unshare(2).
 func (c *code) who(task asm.Register, frame int16) {
 	outside, own, done := c.label("outside"), c.label("own"), c.label("done")
-	at := func(level, member int16) int16 { return c.pid.numbers + level*c.pid.upid + member }
 	c.add(asm.Mov.Imm(asm.R0, 0), asm.StoreMem(asm.RFP, frame+8, asm.R0, asm.DWord))
-	c.follow(asm.R1, task, c.task.signal, c.signal.pids+8*pidTypeTgid)
+	c.process(task)
+	c.add(asm.LoadMem(asm.R2, asm.RFP, pidLevel, asm.DWord), asm.JLT.Imm(asm.R2, int32(c.level), outside))
 	c.add(
-		asm.LoadMem(asm.R2, asm.R1, c.pid.level, asm.Word),
-		asm.JLT.Imm(asm.R2, int32(c.level), outside),
-	)
-	c.follow(asm.R3, asm.R1, at(c.level, c.pid.ns))
-	c.add(
-		asm.LoadMem(asm.R3, asm.R3, c.pid.nsCommon+c.pid.number, asm.Word),
+		asm.LoadMem(asm.R3, asm.RFP, pidInode, asm.DWord),
 		asm.LoadMapValue(asm.R4, c.maps.control, 0),
 		asm.LoadMem(asm.R4, asm.R4, controlNumber, asm.Word),
 		asm.JNE.Reg(asm.R3, asm.R4, outside),
-		asm.LoadMem(asm.R0, asm.R1, at(c.level, c.pid.nr), asm.Word),
+		asm.LoadMem(asm.R0, asm.RFP, pidNumber, asm.DWord),
 		asm.StoreMem(asm.RFP, frame, asm.R0, asm.Word),
 		asm.StoreMem(asm.RFP, frame+4, asm.R0, asm.Word),
 		asm.JEq.Imm(asm.R2, int32(c.level), done),
@@ -145,24 +143,62 @@ func (c *code) who(task asm.Register, frame int16) {
 	c.here(done)
 }
 
+// process reads the struct pid of a task's process into the frame: how deep
+// it is, and its number and the namespace's at the container's level, if it is
+// that deep.
+func (c *code) process(task asm.Register) {
+	shallow := c.label("shallow")
+	at := c.pid.numbers + c.level*c.pid.upid
+	c.follow(asm.R1, task, c.task.signal, c.signal.pids+8*pidTypeTgid)
+	c.add(
+		asm.LoadMem(asm.R2, asm.R1, c.pid.level, asm.Word),
+		asm.StoreMem(asm.RFP, pidLevel, asm.R2, asm.DWord),
+		asm.JLT.Imm(asm.R2, int32(c.level), shallow),
+	)
+	if c.pid.single { // the verifier holds the kernel to its declaration
+		c.pointer(task)
+		c.add(asm.StoreMem(asm.RFP, pidNumber, asm.R3, asm.DWord))
+		c.read(at + c.pid.ns)
+		c.add(asm.LoadMem(asm.R3, asm.RFP, scratch, asm.DWord))
+		c.read(c.pid.nsCommon + c.pid.number)
+		c.add(
+			asm.LoadMem(asm.R2, asm.RFP, scratch, asm.Word), asm.StoreMem(asm.RFP, pidInode, asm.R2, asm.DWord),
+			asm.LoadMem(asm.R3, asm.RFP, pidNumber, asm.DWord),
+		)
+		c.read(at + c.pid.nr)
+		c.add(asm.LoadMem(asm.R2, asm.RFP, scratch, asm.Word))
+	} else {
+		c.follow(asm.R3, asm.R1, at+c.pid.ns)
+		c.add(
+			asm.LoadMem(asm.R3, asm.R3, c.pid.nsCommon+c.pid.number, asm.Word), asm.StoreMem(asm.RFP, pidInode, asm.R3, asm.DWord),
+			asm.LoadMem(asm.R2, asm.R1, at+c.pid.nr, asm.Word),
+		)
+	}
+	c.add(asm.StoreMem(asm.RFP, pidNumber, asm.R2, asm.DWord))
+	c.here(shallow)
+}
+
+// pointer loads the address of the struct pid of a task's process into r3, as a number.
+func (c *code) pointer(task asm.Register) {
+	c.add(asm.Mov.Reg(asm.R3, task))
+	c.read(c.task.signal)
+	c.add(asm.LoadMem(asm.R3, asm.RFP, scratch, asm.DWord))
+	c.read(c.signal.pids + 8*pidTypeTgid)
+	c.add(asm.LoadMem(asm.R3, asm.RFP, scratch, asm.DWord))
+}
+
 // nested stores Depth and Own of a task in a namespace within the
 // container's. How deep is known only now, and the verifier allows no such
 // index into a struct of the kernel, but bpf_probe_read_kernel does. In r2 is the level.
 func (c *code) nested(task asm.Register, frame int16) {
 	c.add(
-		asm.Mov.Reg(asm.R0, asm.R2),
-		asm.Sub.Imm(asm.R0, int32(c.level)),
-		asm.StoreMem(asm.RFP, frame+8, asm.R0, asm.Word),
-		asm.Mul.Imm(asm.R2, int32(c.pid.upid)),
-		asm.StoreMem(asm.RFP, key, asm.R2, asm.DWord),
+		asm.Sub.Imm(asm.R2, int32(c.level)),
+		asm.StoreMem(asm.RFP, frame+8, asm.R2, asm.Word),
 	)
-	c.add(asm.Mov.Reg(asm.R3, task))
-	c.read(c.task.signal)
-	c.add(asm.LoadMem(asm.R3, asm.RFP, scratch, asm.DWord))
-	c.read(c.signal.pids + 8*pidTypeTgid)
+	c.pointer(task)
 	c.add(
-		asm.LoadMem(asm.R3, asm.RFP, scratch, asm.DWord),
-		asm.LoadMem(asm.R2, asm.RFP, key, asm.DWord),
+		asm.LoadMem(asm.R2, asm.RFP, pidLevel, asm.DWord),
+		asm.Mul.Imm(asm.R2, int32(c.pid.upid)),
 		asm.Add.Reg(asm.R3, asm.R2),
 	)
 	c.read(c.pid.numbers + c.pid.nr)

@@ -23,6 +23,7 @@ type kernel struct {
 		level, numbers   int16
 		upid, nr, ns     int16 // size and members of struct upid
 		nsCommon, number int16 // in struct pid_namespace, in struct ns_common
+		single           bool  // numbers is declared with one element, which before 6.6 it was
 	}
 	siCode   int16
 	filename int16
@@ -98,6 +99,11 @@ func readKernel(blob []byte) (*kernel, error) {
 		}
 		*to = int16(size)
 	}
+	n, err := t.elements("pid", "numbers")
+	if err != nil {
+		return nil, err
+	}
+	k.pid.single = n != 0
 	for _, p := range programs {
 		if k.points[p.point], err = t.tracepoint(p.point); err != nil {
 			return nil, err

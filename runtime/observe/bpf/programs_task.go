@@ -34,7 +34,6 @@ func fork(c *code) {
 // level: so the clone itself is in the account. With a stage the child's
 // parent is that process too, by CLONE_PARENT. In r5 is the control block.
 func (c *code) expected() {
-	number := c.pid.numbers + c.level*c.pid.upid
 	c.add(
 		asm.LoadMem(asm.R4, asm.R5, controlParent, asm.Word),
 		asm.JEq.Imm(asm.R4, 0, "end"),
@@ -45,17 +44,12 @@ func (c *code) expected() {
 		asm.LoadMem(asm.R1, asm.R1, c.task.tgid, asm.Word),
 		asm.JNE.Reg(asm.R1, asm.R4, "end"),
 	)
-	c.follow(asm.R1, object, c.task.signal, c.signal.pids+8*pidTypeTgid)
+	c.process(object)
 	c.add(
-		asm.LoadMem(asm.R2, asm.R1, c.pid.level, asm.Word),
-		asm.JNE.Imm(asm.R2, int32(c.level), "end"),
-		asm.LoadMem(asm.R2, asm.R1, number+c.pid.nr, asm.Word),
-		asm.JNE.Imm(asm.R2, 1, "end"),
-	)
-	c.follow(asm.R2, asm.R1, number+c.pid.ns)
-	c.add(
-		asm.LoadMem(asm.R2, asm.R2, c.pid.nsCommon+c.pid.number, asm.Word),
-		asm.StoreMem(asm.R5, controlNumber, asm.R2, asm.Word),
+		asm.LoadMem(asm.R2, asm.RFP, pidLevel, asm.DWord), asm.JNE.Imm(asm.R2, int32(c.level), "end"),
+		asm.LoadMem(asm.R2, asm.RFP, pidNumber, asm.DWord), asm.JNE.Imm(asm.R2, 1, "end"),
+		asm.LoadMapValue(asm.R5, c.maps.control, 0),
+		asm.LoadMem(asm.R2, asm.RFP, pidInode, asm.DWord), asm.StoreMem(asm.R5, controlNumber, asm.R2, asm.Word),
 	)
 }
 

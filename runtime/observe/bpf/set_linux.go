@@ -33,6 +33,11 @@ func Attach(level int, ring uint32) (s *Set, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.load(level, ring)
+}
+
+// load makes the maps, and loads and attaches the programs.
+func (k *kernel) load(level int, ring uint32) (s *Set, err error) {
 	s = &Set{}
 	if err = s.makeMaps(ring); err == nil {
 		err = s.attach(k, int16(level))

@@ -64,7 +64,7 @@ func TestAnIndependentWitnessSawTheSame(t *testing.T) {
 	got := make(map[int32][]string)
 	count := 0
 	for i := range events {
-		if text := inWitnessWords(&events[i]); text != "" {
+		if text := w.words(&events[i]); text != "" {
 			got[events[i].Task.Pid] = append(got[events[i].Task.Pid], text)
 			count++
 		}
@@ -86,14 +86,17 @@ func TestAnIndependentWitnessSawTheSame(t *testing.T) {
 	legal(t, events)
 }
 
-// inWitnessWords is what the tracepoint prints of an event, as far as both know it.
-func inWitnessWords(e *observe.Event) string {
+// words is what the tracepoint prints of an event, as far as both know it.
+func (w *witness) words(e *observe.Event) string {
 	switch e.Kind {
 	case observe.Fork:
 		return fmt.Sprintf("sched_process_fork %d", e.Target.Pid)
 	case observe.Exec:
 		return "sched_process_exec " + e.Text
 	case observe.Exit:
+		if !w.groupDead {
+			return "sched_process_exit "
+		}
 		return fmt.Sprintf("sched_process_exit %v", e.Is(observe.FlagGroupDead))
 	case observe.Generate:
 		group := map[bool]int{true: 1}[e.Is(observe.FlagGroup)]
@@ -105,7 +108,10 @@ func inWitnessWords(e *observe.Event) string {
 }
 
 // A witness is a tracefs instance.
-type witness struct{ dir string }
+type witness struct {
+	dir       string
+	groupDead bool // the exit has group_dead, which it has since 6.14
+}
 
 func newWitness(t *testing.T) *witness {
 	t.Helper()
@@ -132,6 +138,11 @@ func newWitness(t *testing.T) *witness {
 		group, _, _ := strings.Cut(p, "_")
 		w.write(t, filepath.Join("events", group, p, "enable"), "1")
 	}
+	format, err := os.ReadFile(filepath.Join(w.dir, "events/sched/sched_process_exit/format"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.groupDead = strings.Contains(string(format), "group_dead")
 	w.write(t, "tracing_on", "1")
 	return w
 }
@@ -149,8 +160,8 @@ var (
 )
 
 // testimony is what was done by members of the container and to them, by
-// thread, in the words of inWitnessWords. Members are those that init's
-// forks lead to; a number means what it meant last.
+// thread, as words has it. Members are those that init's forks
+// lead to; a number means what it meant last.
 func (w *witness) testimony(t *testing.T, init int32) map[int32][]string {
 	t.Helper()
 	w.write(t, "tracing_on", "0")
