@@ -44,6 +44,7 @@ lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	GOFLAGS=-tags=faults $(GO) vet ./runtime
+	GOFLAGS=-tags=vm $(GO) vet ./tests ./cgroups
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 golden: ## rewrite the golden files

@@ -27,6 +27,9 @@ func (g *Group) Create() error {
 // Undo removes the directories that Create made, and no others: the way back
 // for a container that did not come to life. Delete is for one that did.
 func (g *Group) Undo() error {
+	if g.unit != nil {
+		return g.Delete()
+	}
 	var first error
 	for len(g.made) > 0 {
 		last := g.made[len(g.made)-1]

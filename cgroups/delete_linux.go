@@ -12,6 +12,9 @@ const deleteWait = 2 * time.Second
 func (g *Group) Delete() error {
 	var deadline time.Time
 	var first error
+	if g.unit != nil {
+		first = g.stopUnit()
+	}
 	for _, d := range g.dirs {
 		err := rmdir(d.path) // all that it takes in the ordinary case
 		if busy(err) {

@@ -14,6 +14,7 @@ import (
 type Group struct {
 	dirs []dir    // version 1 first, in the order of the host; the unified tree last
 	made []string // what Create made, parents before children
+	unit *Unit    // the scope that the group is, where systemd manages it
 
 	// Tell hears of each limit and each process that is written into a file; nil is deaf.
 	Tell func(path, value string)

@@ -24,8 +24,19 @@ func (g *Group) Set(r *specs.LinuxResources) error {
 }
 
 // Update applies r to a group that is in use. Devices are left alone: CRI
-// sends a bare "deny all" along with every update.
+// sends a bare "deny all" along with every update. A scope's properties come
+// first, for systemd writes the files that it knows.
 func (g *Group) Update(r *specs.LinuxResources) error {
+	if g.unit != nil {
+		if err := g.updateUnit(r); err != nil {
+			return err
+		}
+	}
+	return g.write(r)
+}
+
+// write writes the files of the group.
+func (g *Group) write(r *specs.LinuxResources) error {
 	ws, err := g.writes(r)
 	if err != nil {
 		return err
@@ -83,7 +94,8 @@ func (g *Group) cannotSet(w write, dir string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT) && g.pure():
 		available, _ := readFile(dir, "cgroup.controllers")
-		if missing := missingV2(w, dir, available); missing != nil {
+		var st unix.Stat_t
+		if missing := missingV2(w, dir, available); missing != nil && unix.Lstat(dir, &st) == nil {
 			return missing
 		}
 	case errors.Is(err, unix.EBUSY) && w.file == "memory.limit_in_bytes":

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -90,7 +91,7 @@ func (b *birth) compile(wait bool) error {
 	if err != nil {
 		return err
 	}
-	if b.group, err = host.Group(cgroupsPath(b.bundle), b.opts.ID); err != nil {
+	if b.group, err = b.place(host); err != nil {
 		return err
 	}
 	if b.facts, err = gatherFacts(b.bundle, host, b.group); err != nil {
@@ -116,6 +117,14 @@ func (b *birth) compile(wait bool) error {
 	}
 	inject(b.plan)
 	return nil
+}
+
+// place says where the container's cgroup will be.
+func (b *birth) place(host *cgroups.Host) (*cgroups.Group, error) {
+	if b.rt.Systemd {
+		return host.Scope(cgroupsPath(b.bundle), b.opts.ID, b.bundle.Spec.Annotations, os.Geteuid() != 0)
+	}
+	return host.Group(cgroupsPath(b.bundle), b.opts.ID)
 }
 
 func cgroupsPath(b *bundles.Bundle) string {
@@ -179,9 +188,10 @@ func (b *birth) bear() error {
 
 // groupFirst makes the cgroup before the fork where the fork can place the
 // process there, on a pure v2 host; -1 elsewhere. A direct clone only: the
-// stage of a staged one does not belong in the container's cgroup.
+// stage of a staged one does not belong in the container's cgroup. A scope of
+// systemd's begins with a process.
 func (b *birth) groupFirst() (int, error) {
-	if paths := b.group.Paths(); b.plan.Staged || len(paths) != 1 || paths[""] == "" {
+	if paths := b.group.Paths(); b.plan.Staged || len(paths) != 1 || paths[""] == "" || b.group.Unit() != nil || b.noTasks() {
 		return -1, nil
 	}
 	if err := b.makeGroup(); err != nil {
@@ -272,6 +282,10 @@ func (b *birth) enterGroup() error {
 	if b.inGroup {
 		return nil
 	}
+	if b.group.Unit() != nil {
+		b.grouped = true
+		return b.group.Start(b.pid, b.limits())
+	}
 	if err := b.makeGroup(); err != nil {
 		return err
 	}
@@ -289,11 +303,21 @@ func (b *birth) makeGroup() error {
 		return err
 	}
 	fault("grouped")
-	var limits *specs.LinuxResources
+	return b.group.Set(b.limits())
+}
+
+// noTasks: a fork into a group counts against pids.max, where joining does
+// not, and a limit of 0 is for all that come after the first.
+func (b *birth) noTasks() bool {
+	r := b.limits()
+	return r != nil && r.Pids != nil && r.Pids.Limit != nil && *r.Pids.Limit == 0
+}
+
+func (b *birth) limits() *specs.LinuxResources {
 	if l := b.bundle.Spec.Linux; l != nil {
-		limits = l.Resources
+		return l.Resources
 	}
-	return b.group.Set(limits)
+	return nil
 }
 
 // proceed lets the image go on.

@@ -114,7 +114,8 @@ func (b *birth) newRecord() error {
 	b.rec = Record{
 		OCIVersion: s.Version, ID: b.opts.ID, Bundle: b.bundle.Dir, Rootfs: b.facts.Root,
 		Created: time.Now(), Annotations: s.Annotations, Owner: os.Getuid(), BootID: bootID,
-		OwnPidNS: b.ownPidNS(), Cgroups: b.group.Paths(), ImageDev: b.imageDev, ImageIno: b.imageIno,
+		OwnPidNS: b.ownPidNS(), Cgroups: b.group.Paths(), Unit: b.group.Unit(),
+		ImageDev: b.imageDev, ImageIno: b.imageIno,
 	}
 	if b.plan.Listener {
 		p := s.Linux.Seccomp

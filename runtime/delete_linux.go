@@ -71,5 +71,5 @@ func deleteGroup(r *Record) error {
 	if len(r.Cgroups) == 0 {
 		return nil
 	}
-	return cgroups.Restore(r.Cgroups).Delete()
+	return cgroups.Restore(r.Cgroups).Of(r.Unit).Delete()
 }

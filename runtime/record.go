@@ -3,6 +3,8 @@ package runtime
 import (
 	"slices"
 	"time"
+
+	"minirun/cgroups"
 )
 
 // A Record is what is known of a container between two verbs: facts that stay
@@ -31,6 +33,8 @@ type Record struct {
 	// Cgroups is cgroups.Group.Paths. It is written before the directories
 	// are made, so that they are found again whatever happens.
 	Cgroups map[string]string
+	// Unit is the scope of systemd's that the cgroup is; nil without systemd.
+	Unit *cgroups.Unit
 
 	// ImageDev and ImageIno are the image's file. While /proc/PID/exe is
 	// that file the container has been created and not started.
@@ -67,6 +71,10 @@ func (r *Record) Encode() []byte {
 	w.uintField("pidNamespace", r.PidNS)
 	w.boolField("ownPidNamespace", r.OwnPidNS)
 	w.mapField("cgroups", r.Cgroups)
+	if u := r.Unit; u != nil {
+		w.strField("systemdUnit", u.Name)
+		w.boolField("systemdUser", u.User)
+	}
 	w.uintField("imageDevice", r.ImageDev)
 	w.uintField("imageInode", r.ImageIno)
 	w.intField("steps", r.Steps)

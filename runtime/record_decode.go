@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"minirun/cgroups"
+
 	"github.com/valyala/fastjson"
 )
 
@@ -41,6 +43,9 @@ func DecodeRecord(text []byte) (*Record, error) {
 
 		Listener:         f.str("listener"),
 		ListenerMetadata: f.str("listenerMetadata"),
+	}
+	if name := f.str("systemdUnit"); name != "" {
+		r.Unit = &cgroups.Unit{Name: name, User: f.bool("systemdUser")}
 	}
 	if f.err == nil && r.Pid < 0 {
 		f.err = fmt.Errorf("pid: %d is negative", r.Pid)

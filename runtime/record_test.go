@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"minirun/cgroups"
 	"minirun/tests/golden"
 )
 
@@ -27,6 +28,7 @@ func fullRecord() Record {
 		PidNS:       4026532281,
 		OwnPidNS:    true,
 		Cgroups:     map[string]string{"": "/sys/fs/cgroup/unified/web", "cpu": "/sys/fs/cgroup/cpu,cpuacct/web"},
+		Unit:        &cgroups.Unit{Name: "minirun-web.scope", User: true},
 		ImageDev:    1,
 		ImageIno:    1<<64 - 1,
 		Steps:       60,

@@ -16,6 +16,9 @@ type Runtime struct {
 	// Warn hears of what went wrong without making the verb fail, in one line
 	// without a newline. Nil is deaf.
 	Warn func(msg string)
+	// Systemd makes the container's cgroup a transient scope of systemd's, and
+	// cgroupsPath is read as "slice:prefix:name".
+	Systemd bool
 	// KeepExit lets the exit record outlive a container that is removed, for wait.
 	KeepExit bool
 }

@@ -33,7 +33,7 @@ func (rt *Runtime) Update(id string, r *specs.LinuxResources) error {
 	case status == Creating:
 		return ErrCreating
 	}
-	g, told := cgroups.Restore(record.Cgroups), session.Dial(rt.Store.dir(id))
+	g, told := cgroups.Restore(record.Cgroups).Of(record.Unit), session.Dial(rt.Store.dir(id))
 	defer told.Close()
 	g.Tell = func(path, value string) { told.Say("update: writes " + value + " to " + path) }
 	return g.Update(r)

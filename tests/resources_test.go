@@ -27,7 +27,7 @@ func TestResources(t *testing.T) {
 		{"swappiness", func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{Swappiness: ptr(uint64(17))} },
 			"memory", "memory.swappiness", "", "17", ""},
 		{"cpu shares", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Shares: ptr(uint64(512))} },
-			"cpu", "cpu.shares", "cpu.weight", "512", "20"},
+			"cpu", "cpu.shares", "cpu.weight", "512", "59"},
 		{"cpu quota", func(r *specs.LinuxResources) {
 			r.CPU = &specs.LinuxCPU{Quota: ptr(int64(50000)), Period: ptr(uint64(200000))}
 		},
@@ -54,7 +54,7 @@ func TestResources(t *testing.T) {
 			d := specs.LinuxThrottleDevice{Rate: 1 << 20}
 			d.Major, d.Minor = blockDevice()
 			r.BlockIO = &specs.LinuxBlockIO{ThrottleReadBpsDevice: []specs.LinuxThrottleDevice{d}}
-		}, "blkio", "blkio.throttle.read_bps_device", "io.max", "1048576", "rbps=1048576"},
+		}, "blkio", "blkio.throttle.read_bps_device", "io.max", "1048576", "rbps=1048576 wbps=max riops=max wiops=max"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := rig.New(t)

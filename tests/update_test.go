@@ -54,7 +54,7 @@ func TestUpdateTakesWhatEnginesSend(t *testing.T) {
 			t.Errorf("%v: code %d, pids.max %s: %s", args, x.Code, got, x.Stderr)
 		}
 	}
-	if got := limit(c, "cpu", "cpu.shares", "cpu.weight"); got != "256" && got != "10" {
+	if got := limit(c, "cpu", "cpu.shares", "cpu.weight"); got != "256" && got != "35" {
 		t.Errorf("a zero has changed cpu.shares to %s", got)
 	}
 	r.OK("update", "--resources="+r.Write("podman.json", podmansUpdate, 0o600), c.ID)
@@ -64,7 +64,7 @@ func TestUpdateTakesWhatEnginesSend(t *testing.T) {
 	if x := r.DoWith(withStdin(r, criUpdate), "update", "--resources", "-", c.ID); x.Code != 0 {
 		t.Error(x.Stderr)
 	}
-	if got := limit(c, "cpu", "cpu.shares", "cpu.weight"); got != "512" && got != "20" {
+	if got := limit(c, "cpu", "cpu.shares", "cpu.weight"); got != "512" && got != "59" {
 		t.Errorf("cpu.shares %s", got)
 	}
 	// The bare "deny all" of CRI is not meant: null is there still.
@@ -213,7 +213,7 @@ func TestEventsUntilTheEnd(t *testing.T) {
 	}).MustCreate().MustStart()
 	x := r.Do("events", "--interval", "100ms", c.ID)
 	c.WaitStopped()
-	if n := strings.Count(x.Stdout, `"type":"stats"`); x.Code != 0 || n < 3 || n > 100 {
+	if n := strings.Count(x.Stdout, `"type":"stats"`); x.Code != 0 || n < 3 || n > int(rig.Patience(100)) {
 		t.Errorf("code %d, %d stats: %s", x.Code, n, x.Stderr)
 	}
 	if !strings.Contains(x.Stdout, `{"type":"oom","id":"`+c.ID+`"`) {

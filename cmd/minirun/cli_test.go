@@ -81,7 +81,6 @@ func TestWrongUsageIsOneLineAndItsExitCodeIsRuncs(t *testing.T) {
 		{"-x list", 1, "flag provided but not defined: -x (see minirun --help)"},
 		{"--root", 1, "flag needs an argument: --root (see minirun --help)"},
 		{"--log-format yaml list", 1, `unknown --log-format "yaml": want text or json`},
-		{"--systemd-cgroup list", 1, "--systemd-cgroup is not supported: minirun manages cgroups itself"},
 		{"--rootless=true list", 1, "--rootless=true is not supported: minirun needs root"},
 		{"--rootless maybe list", 1, `unknown --rootless "maybe": want true, false or auto`},
 		{"state", 1, "state: want ID, got 0 arguments (see minirun state --help)"},

@@ -49,9 +49,6 @@ func (a *app) configure() (err error) {
 }
 
 func (a *app) refuseUnsupported() error {
-	if a.systemdCgroup {
-		return errors.New("--systemd-cgroup is not supported: minirun manages cgroups itself")
-	}
 	if a.rootless == "auto" {
 		return nil
 	}

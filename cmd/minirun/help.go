@@ -18,7 +18,7 @@ Global flags, before the verb:
   --log FILE           append errors and warnings to FILE
   --log-format FORMAT  text or json (default text)
   --debug              log what minirun does, too
-  --systemd-cgroup     not supported, refused
+  --systemd-cgroup     systemd makes the cgroup; cgroupsPath: slice:prefix:name
   --rootless BOOL      true, false or auto (default auto); true is refused
   -v, --version        print versions
   -h, --help           print this, or after a verb its own help

@@ -86,7 +86,7 @@ func build(bin string, suites []suite) error {
 			continue
 		}
 		built[s.pkg] = true
-		if err := command(nil, "go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(bin, s.program()), "./"+s.pkg); err != nil {
+		if err := command(nil, "go", "test", "-c", "-tags=vm", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(bin, s.program()), "./"+s.pkg); err != nil {
 			return err
 		}
 	}

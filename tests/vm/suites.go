@@ -22,6 +22,7 @@ type suite struct {
 // systemd. The limits are for a machine without KVM, 20 times slower.
 func suites() []suite {
 	return []suite{
+		{name: "systemd", pkg: "tests", files: "systemd_vm", limit: 5 * time.Minute},
 		{name: "cgroups", pkg: "cgroups", limit: 5 * time.Minute},
 		{name: "runtime", pkg: "runtime", limit: 8 * time.Minute},
 		{name: "lifecycle", pkg: "tests", files: "lifecycle run exec broken wait hooks namespaces", limit: 10 * time.Minute},
