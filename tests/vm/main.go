@@ -19,7 +19,7 @@ func main() {
 	dir := flag.String("dir", "bin/vm", "where the machine's image is kept")
 	only := flag.String("suite", "", "run only suites that match this regular expression")
 	run := flag.String("run", "", "in place of each suite's own choice of tests, those that match this")
-	deadline := flag.Duration("deadline", 40*time.Minute, "for everything, from the machine's start to its end")
+	deadline := flag.Duration("deadline", time.Hour, "for everything, from the machine's start to its end")
 	record := flag.Bool("record", false, "write tests/vm/RESULT.md")
 	flag.Parse()
 	if err := vm(*dir, *only, *run, *deadline, *record); err != nil {

@@ -7,13 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // boot runs the machine until it turns itself off, and passes on each line
 // that comes out of its port. What its console says is kept in console.log.
 func boot(dir string, deadline time.Duration, line func(string)) error {
+	runtime.LockOSThread() // the machine ends with the thread that started it
+	defer runtime.UnlockOSThread()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	file := func(name string) string { return filepath.Join(dir, name) }
@@ -25,7 +29,7 @@ func boot(dir string, deadline time.Duration, line func(string)) error {
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-accel", accel, "-cpu", "max", "-smp", "2", "-m", "2048",
 		"-kernel", file("vmlinuz"), "-initrd", file("initrd.img"),
-		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off loglevel=4 systemd.unified_cgroup_hierarchy=1",
+		"-append", "root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off apparmor=0 loglevel=4 systemd.unified_cgroup_hierarchy=1",
 		"-drive", "if=virtio,format=raw,snapshot=on,file="+file("root.img"),
 		"-drive", "if=virtio,format=raw,snapshot=on,file="+file("stage.img"),
 		"-serial", "file:"+file("console.log"),
@@ -33,6 +37,7 @@ func boot(dir string, deadline time.Duration, line func(string)) error {
 		"-device", "virtio-rng",
 	)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -24,10 +24,12 @@ func suites() []suite {
 	return []suite{
 		{name: "systemd", pkg: "tests", files: "systemd_vm", limit: 5 * time.Minute},
 		{name: "cgroups", pkg: "cgroups", limit: 5 * time.Minute},
-		{name: "runtime", pkg: "runtime", limit: 8 * time.Minute},
-		{name: "lifecycle", pkg: "tests", files: "lifecycle run exec broken wait hooks namespaces", limit: 10 * time.Minute},
-		{name: "pid1", pkg: "tests", files: "pid1 init init_signals init_terminal init_programs stop ps", limit: 10 * time.Minute},
+		{name: "lifecycle", pkg: "tests", files: "lifecycle run", limit: 10 * time.Minute},
+		{name: "pid1", pkg: "tests", files: "pid1 init", limit: 10 * time.Minute},
 		{name: "resources", pkg: "tests", files: "resources devices update pids", limit: 10 * time.Minute},
+		{name: "exec", pkg: "tests", files: "exec namespaces broken wait hooks", limit: 10 * time.Minute},
+		{name: "runtime", pkg: "runtime", limit: 10 * time.Minute},
+		{name: "inits", pkg: "tests", files: "init_signals init_terminal init_programs stop ps", limit: 10 * time.Minute},
 	}
 }
 
