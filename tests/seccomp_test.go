@@ -24,11 +24,11 @@ func tried(t *testing.T, s *specs.LinuxSeccomp, name string, args ...nsinit.Arg)
 	for errno := unix.Errno(1); errno <= 133; errno++ {
 		on = append(on, nsinit.On{Errno: errno})
 	}
-	p.do(nsinit.Call{Name: name, Args: args, Result: result, On: on})
-	p.do(nsinit.If{Cell: result, Cmp: nsinit.Lt, Value: number(0), To: "failed"})
-	p.call("exit_group", number(0))
-	p.do(nsinit.Set{Cell: result, A: number(0), Fn: nsinit.Sub, B: nsinit.Val{Cell: result}}, "failed")
-	p.call("exit_group", nsinit.Val{Cell: result})
+	p.Do(nsinit.Call{Name: name, Args: args, Result: result, On: on})
+	p.Do(nsinit.If{Cell: result, Cmp: nsinit.Lt, Value: rig.Number(0), To: "failed"})
+	p.Call("exit_group", rig.Number(0))
+	p.Do(nsinit.Set{Cell: result, A: rig.Number(0), Fn: nsinit.Sub, B: nsinit.Val{Cell: result}}, "failed")
+	p.Call("exit_group", nsinit.Val{Cell: result})
 	p.build(c)
 	return c.Run()
 }
@@ -75,7 +75,7 @@ func TestSeccompActions(t *testing.T) {
 		"an unknown name":    {rule(specs.ActKill, "no_such_call"), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if x := tried(t, profile(specs.ActAllow, tc.rule), "personality", number(query)); x.Code != tc.want {
+			if x := tried(t, profile(specs.ActAllow, tc.rule), "personality", rig.Number(query)); x.Code != tc.want {
 				t.Errorf("code %d, not %d: %s", x.Code, tc.want, x.Stderr)
 			}
 		})
@@ -97,9 +97,9 @@ func TestSeccompNeedsNoRuleForTheRuntime(t *testing.T) {
 				s.Process.NoNewPrivileges, s.Process.User.UID = nnp, uid
 			})
 			p := &program{}
-			p.do(nsinit.Call{Name: "personality", Args: []nsinit.Arg{number(query)}, On: []nsinit.On{{Errno: unix.EXFULL, To: "denied"}}})
-			p.call("exit_group", number(3))
-			p.do(nsinit.Call{Name: "exit_group", Args: []nsinit.Arg{number(7)}}, "denied")
+			p.Do(nsinit.Call{Name: "personality", Args: []nsinit.Arg{rig.Number(query)}, On: []nsinit.On{{Errno: unix.EXFULL, To: "denied"}}})
+			p.Call("exit_group", rig.Number(3))
+			p.Do(nsinit.Call{Name: "exit_group", Args: []nsinit.Arg{rig.Number(7)}}, "denied")
 			p.build(c)
 			if x := c.Run(); x.Code != 7 {
 				t.Errorf("no_new_privs %t, uid %d: code %d: %s", nnp, uid, x.Code, x.Stderr)
@@ -143,7 +143,7 @@ func TestSeccompFlagsAreTaken(t *testing.T) {
 	} {
 		s := profile(specs.ActAllow, rule(specs.ActErrno, "personality"))
 		s.Flags = flags
-		if x := tried(t, s, "personality", number(query)); x.Code != int(unix.EPERM) {
+		if x := tried(t, s, "personality", rig.Number(query)); x.Code != int(unix.EPERM) {
 			t.Errorf("%q: code %d: %s", flags, x.Code, x.Stderr)
 		}
 	}
@@ -162,20 +162,20 @@ func TestSeccompComparesArguments(t *testing.T) {
 		args []nsinit.Arg
 		want int
 	}{
-		{"socket, family", deny("socket", argument(0, specs.OpEqualTo, unix.AF_UNIX, 0)), "socket", []nsinit.Arg{number(unix.AF_UNIX), number(unix.SOCK_STREAM), number(0)}, denied},
-		{"socket, another family", deny("socket", argument(0, specs.OpEqualTo, unix.AF_UNIX, 0)), "socket", []nsinit.Arg{number(unix.AF_INET), number(unix.SOCK_STREAM), number(0)}, 0},
-		{"socket, all of two", deny("socket", argument(0, specs.OpEqualTo, unix.AF_INET, 0), argument(1, specs.OpMaskedEqual, 0xf, unix.SOCK_DGRAM)), "socket", []nsinit.Arg{number(unix.AF_INET), number(unix.SOCK_DGRAM | unix.SOCK_CLOEXEC), number(0)}, denied},
-		{"socket, one of two", deny("socket", argument(0, specs.OpEqualTo, unix.AF_INET, 0), argument(1, specs.OpMaskedEqual, 0xf, unix.SOCK_DGRAM)), "socket", []nsinit.Arg{number(unix.AF_INET), number(unix.SOCK_STREAM), number(0)}, 0},
-		{"clone, masked", deny("clone", argument(0, specs.OpMaskedEqual, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER)), "clone", []nsinit.Arg{number(unix.CLONE_NEWUSER | int(unix.SIGCHLD)), number(0), number(0), number(0), number(0)}, denied},
-		{"clone, masked, not set", deny("clone", argument(0, specs.OpMaskedEqual, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER)), "clone", []nsinit.Arg{number(int(unix.SIGCHLD)), number(0), number(0), number(0), number(0)}, 0},
-		{"64 bits, equal", deny("madvise", argument(0, specs.OpEqualTo, big, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, denied},
-		{"64 bits, low half equal", deny("madvise", argument(0, specs.OpEqualTo, 5, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, int(unix.EINVAL)},
-		{"64 bits, not equal", deny("madvise", argument(0, specs.OpNotEqual, 5, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, denied},
-		{"64 bits, greater", deny("madvise", argument(0, specs.OpGreaterThan, 0xffffffff, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, denied},
-		{"64 bits, not greater", deny("madvise", argument(0, specs.OpGreaterThan, big, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, int(unix.EINVAL)},
-		{"64 bits, greater or equal", deny("madvise", argument(0, specs.OpGreaterEqual, big, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, denied},
-		{"64 bits, less", deny("madvise", argument(0, specs.OpLessThan, 1<<33, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, denied},
-		{"64 bits, not less or equal", deny("madvise", argument(0, specs.OpLessEqual, big-1, 0)), "madvise", []nsinit.Arg{number(big), number(0), number(0)}, int(unix.EINVAL)},
+		{"socket, family", deny("socket", argument(0, specs.OpEqualTo, unix.AF_UNIX, 0)), "socket", []nsinit.Arg{rig.Number(unix.AF_UNIX), rig.Number(unix.SOCK_STREAM), rig.Number(0)}, denied},
+		{"socket, another family", deny("socket", argument(0, specs.OpEqualTo, unix.AF_UNIX, 0)), "socket", []nsinit.Arg{rig.Number(unix.AF_INET), rig.Number(unix.SOCK_STREAM), rig.Number(0)}, 0},
+		{"socket, all of two", deny("socket", argument(0, specs.OpEqualTo, unix.AF_INET, 0), argument(1, specs.OpMaskedEqual, 0xf, unix.SOCK_DGRAM)), "socket", []nsinit.Arg{rig.Number(unix.AF_INET), rig.Number(unix.SOCK_DGRAM | unix.SOCK_CLOEXEC), rig.Number(0)}, denied},
+		{"socket, one of two", deny("socket", argument(0, specs.OpEqualTo, unix.AF_INET, 0), argument(1, specs.OpMaskedEqual, 0xf, unix.SOCK_DGRAM)), "socket", []nsinit.Arg{rig.Number(unix.AF_INET), rig.Number(unix.SOCK_STREAM), rig.Number(0)}, 0},
+		{"clone, masked", deny("clone", argument(0, specs.OpMaskedEqual, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER)), "clone", []nsinit.Arg{rig.Number(unix.CLONE_NEWUSER | int(unix.SIGCHLD)), rig.Number(0), rig.Number(0), rig.Number(0), rig.Number(0)}, denied},
+		{"clone, masked, not set", deny("clone", argument(0, specs.OpMaskedEqual, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER)), "clone", []nsinit.Arg{rig.Number(int(unix.SIGCHLD)), rig.Number(0), rig.Number(0), rig.Number(0), rig.Number(0)}, 0},
+		{"64 bits, equal", deny("madvise", argument(0, specs.OpEqualTo, big, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, denied},
+		{"64 bits, low half equal", deny("madvise", argument(0, specs.OpEqualTo, 5, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, int(unix.EINVAL)},
+		{"64 bits, not equal", deny("madvise", argument(0, specs.OpNotEqual, 5, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, denied},
+		{"64 bits, greater", deny("madvise", argument(0, specs.OpGreaterThan, 0xffffffff, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, denied},
+		{"64 bits, not greater", deny("madvise", argument(0, specs.OpGreaterThan, big, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, int(unix.EINVAL)},
+		{"64 bits, greater or equal", deny("madvise", argument(0, specs.OpGreaterEqual, big, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, denied},
+		{"64 bits, less", deny("madvise", argument(0, specs.OpLessThan, 1<<33, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, denied},
+		{"64 bits, not less or equal", deny("madvise", argument(0, specs.OpLessEqual, big-1, 0)), "madvise", []nsinit.Arg{rig.Number(big), rig.Number(0), rig.Number(0)}, int(unix.EINVAL)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if x := tried(t, tc.s, tc.call, tc.args...); x.Code != tc.want {

@@ -59,11 +59,37 @@ func bench(minirun, peers string, n int, only string) error {
 	}
 	machine(os.Stdout, subjects, n)
 	t.print(os.Stdout)
+	return s.benchInits(findInits(subjects[0]), filter)
+}
+
+// benchInits measures what may be PID 1, in containers of minirun's.
+func (s *stage) benchInits(inits []subject, filter *regexp.Regexp) error {
+	s.minirun = inits[0].path
+	t := newTable(inits)
+	for _, sc := range initScenarios() {
+		if filter.MatchString(sc.name) {
+			t.rows = append(t.rows, s.measure(sc, inits, sc.rounds))
+		}
+	}
+	if len(t.rows) == 0 {
+		return nil
+	}
+	fmt.Println("\nWhat may be PID 1 of such a container, interleaved likewise:")
+	for _, i := range inits[1:] {
+		fmt.Printf("%s: %s. ", i.name, i.version)
+	}
+	fmt.Print("\n\n")
+	t.print(os.Stdout)
 	return nil
 }
 
 // warmup runs are not counted: they load the page cache.
-const warmup = 3
+func (sc scenario) warmup() int {
+	if sc.rounds > 0 {
+		return 1
+	}
+	return 3
+}
 
 // measure runs one scenario n times for each subject, in turn.
 func (s *stage) measure(sc scenario, subjects []subject, n int) row {
@@ -72,7 +98,7 @@ func (s *stage) measure(sc scenario, subjects []subject, n int) row {
 		n = min(n, 5)
 	}
 	begun := time.Now()
-	for i := range n + warmup {
+	for i := range n + sc.warmup() {
 		for k, sub := range subjects {
 			do := sc.do
 			if sub.kind == "unshare" {
@@ -88,7 +114,7 @@ func (s *stage) measure(sc scenario, subjects []subject, n int) row {
 				r.errs = append(r.errs, k)
 				continue
 			}
-			if i >= warmup {
+			if i >= sc.warmup() {
 				r.values[k] = append(r.values[k], v)
 			}
 		}

@@ -15,11 +15,13 @@ import (
 // A scenario is one row of the table: a number for each run of a subject.
 type scenario struct {
 	name string
-	unit string // "ms", "µs", "%", "kB" or "" for a plain number
+	unit string // "ms", "µs", "/s", "%", "kB" or "" for a plain number
 	own  bool   // it is of minirun alone
 	once bool   // it hardly varies: a few runs do
 	do   func(*stage, subject) (float64, error)
 	bare func(*stage, subject) (float64, error) // for unshare
+
+	rounds int // in place of -n, where each takes long
 }
 
 // scenarios in the order of the table.

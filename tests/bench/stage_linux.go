@@ -18,6 +18,8 @@ type stage struct {
 	dir   string
 	null  *os.File
 	count int
+
+	minirun string // the runtime under the inits that are measured
 }
 
 // The bundles, by the config.json that each has.
