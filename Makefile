@@ -7,7 +7,7 @@ GO      ?= go
 PREFIX  ?= /usr/local
 FUZZTIME ?= 20s
 
-.PHONY: help build run test conformance test-vm bench fuzz lint golden install clean
+.PHONY: help build run test conformance test-vm screenshots bench fuzz lint golden install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -29,6 +29,9 @@ conformance: build ## run the OCI validation suite, built from its Go module (ro
 
 test-vm: ## the same tests on cgroup v2 under systemd, in a virtual machine (root; minutes)
 	$(GO) run ./tests/vm $(VMFLAGS)
+
+screenshots: build ## make the README's pictures of a stop (root; installs Chromium)
+	@tests/demo/screenshots bin/minirun tests/testdata
 
 bench: build ## measure beside runc, crun and unshare, interleaved (root)
 	@tests/install

@@ -155,7 +155,7 @@ func (b *builder) ended(e *Entry) {
 	}
 	p := &b.Processes[e.Who]
 	if p.End == 0 {
-		p.End = e.Time // a source that saw no exit
+		p.End, p.pidfd = e.Time, true // a source that saw no exit
 	}
 	b.status(e)
 }

@@ -30,9 +30,10 @@ const (
 	Unsent             // the kernel ended it as if by a signal, and sent none: seccomp's strict mode
 	Before             // a signal that is not in the timeline: sent before it begins, or lost
 	Untold             // the source does not tell statuses, and saw no signal
+	Unseen             // a signal, and the source sees none
 )
 
-var causeKinds = [...]string{"", "exit", "signal", "reboot", "unsent", "before", "untold"}
+var causeKinds = [...]string{"", "exit", "signal", "reboot", "unsent", "before", "untold", "unseen"}
 
 // String is the word of the JSON.
 func (k CauseKind) String() string { return causeKinds[min(int(k), len(causeKinds)-1)] }
@@ -52,6 +53,8 @@ func (b *builder) judgeExit(i int32) {
 		c.Kind, c.Words = Untold, "it exited by itself, as it seems; this source does not tell the code"
 	case b.bySignal(i, c):
 		c.Kind, c.Words = BySignal, b.killWords(p, c)
+	case b.Origin == Proc:
+		c.Kind, c.Words = Unseen, b.unseen(p, sig)
 	case p.Own == 1 && (sig == uint8(unix.SIGHUP) || sig == uint8(unix.SIGINT)):
 		c.Kind, c.Words = ByReboot, "reboot(2) in its PID namespace; "+signals.Name(int(sig))+" was never sent"
 	case b.Lost > 0:
@@ -61,6 +64,17 @@ func (b *builder) judgeExit(i int32) {
 	default:
 		c.Kind, c.Words = Unsent, signals.Name(int(sig))+" that nobody sent: the kernel ended it (seccomp)"
 	}
+}
+
+// unseen says what a source that sees no signals can say of one.
+func (b *builder) unseen(p *Process, sig uint8) string {
+	name := signals.Name(int(sig))
+	if first := b.First; sig == sigkill && first != None {
+		if init := &b.Processes[first]; init.killer != None && b.Entries[init.killer].Time <= p.End && init != p {
+			return name + ", as it seems of zap: " + b.label(int32(first)) + " had been killed"
+		}
+	}
+	return name + " by whom this source does not see"
 }
 
 // signalOf is the signal that ended a process: by its status, or where that is not known, by what began its end.

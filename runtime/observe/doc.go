@@ -60,7 +60,7 @@
 //	way          who is behind a signal: user minirun self fault zap oom cgroup.kill parent-death timer child kernel
 //	pair         generate: its delivery; deliver and exit: the generate that it is owed to
 //	by           generate: the mark with which minirun announced it
-//	cause        exit: kind (exit signal reboot unsent before untold), code (128+n for signal n), signal, signalName, way, entry, words
+//	cause        exit: kind (exit signal reboot unsent before untold unseen), code (128+n for signal n), signal, signalName, way, entry, words
 //	folded       the text leaves it out, for another line tells it; repeats: so many like it that follow are left out
 //
 // The last line: lost (how many events), words (the summary of the text), processes (as task, with names,

@@ -22,6 +22,8 @@ func (b *builder) fold() {
 			e.Folded = last != None && same(&b.Entries[last], e)
 		case Exec:
 			e.Folded = e.Who == None
+		case Ended, Reap:
+			e.Folded = e.Folded || b.twice(e)
 		case Mark:
 			b.headed(last, i)
 		}
@@ -46,6 +48,23 @@ func (b *builder) headed(last int32, i int) {
 	if head.Kind == Rung && head.Pair == None && head.Who == e.Who && e.Time-head.Time < soon {
 		head.Pair, e.Folded = int32(i), true
 	}
+}
+
+// twice reports whether an end was told already: by another pidfd, or with the
+// exit itself where the source has no other sign of that.
+func (b *builder) twice(e *Entry) bool {
+	if e.Who == None {
+		return false
+	}
+	p := &b.Processes[e.Who]
+	if e.Kind == Reap {
+		return p.pidfd && e.Time == p.End
+	}
+	if p.ended {
+		return true
+	}
+	p.ended = true
+	return false
 }
 
 // counted reports whether an entry belongs to the census that has begun with last.

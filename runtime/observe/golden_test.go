@@ -100,6 +100,21 @@ func TestATimelineSaysWhatHappened(t *testing.T) {
 	}
 }
 
+// A source that sees no signals says what it supposes, and that it does.
+func TestAPredictedTimelineSaysSo(t *testing.T) {
+	got := text(t, "testdata/proc/stop.jsonl")
+	for _, line := range []string{
+		"source proc, verdicts are predicted", "predicted ignored: PID 1 has no handler for SIGTERM",
+		"SIGKILL, as it seems of zap", "ends with 137 = 128+9 (SIGKILL): SIGKILL from minirun",
+		"1 sh asleep in sigsuspend; 2 sleep, 3 sleep, 4 sleep asleep in hrtimer_nanosleep",
+		"── stop: killed; SIGKILL: ignored: PID 1 has no handler for SIGTERM",
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("no %q in\n%s", line, got)
+		}
+	}
+}
+
 func text(t *testing.T, file string) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -48,7 +48,7 @@ func (b *builder) endings(m *moments) {
 			reaped = e.Time
 		case e.Kind == Populated && e.Result == 0 && !e.Folded:
 			empty = e.Time
-		case e.Kind == Ended && mine:
+		case e.Kind == Ended && mine && !b.Processes[b.First].pidfd:
 			readable = e.Time
 		}
 	}

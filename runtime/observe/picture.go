@@ -179,7 +179,7 @@ func (p *picture) lives() []life {
 		switch {
 		case e.Kind == Fork && e.Whom != None:
 			lives[e.Whom].from, lives[e.Whom].born = n, true
-		case e.Kind == Exit && e.Who != None:
+		case e.Who != None && (e.Kind == Exit || e.Kind == Ended && p.t.Processes[e.Who].pidfd):
 			lives[e.Who].to = n
 		case (e.Kind == Reap || e.Kind == Ended) && e.Who != None:
 			lives[e.Who].gone = n

@@ -21,6 +21,8 @@ type Process struct {
 	killer  int32 // entry of the Generate that began its end, or None
 	oom     bool
 	stopped bool
+	pidfd   bool  // End is when its pidfd told, for want of an Exit
+	ended   bool  // an Ended has a line
 	abort   int32 // entry of a SIGABRT that it sent to itself, or None
 	handled [1 + 64]bool
 }

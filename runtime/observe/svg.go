@@ -221,7 +221,7 @@ func (s *svg) act(p *picture, r *row, e *Entry) {
 		s.line("fork", x, r.y, to, r.y)
 		s.dot("born", to, r.y, 5)
 	case x == None || e.Kind == Census:
-	case e.Kind == Exit:
+	case e.Kind == Exit, e.Kind == Ended && p.t.Processes[e.Who].pidfd:
 		s.chip(x, r.y, p.t.Processes[e.Who].short(), moods[r.mood])
 	case e.Kind == Exec:
 		s.dot("exec", x, r.y, 4)

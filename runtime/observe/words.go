@@ -48,6 +48,11 @@ func (t *Timeline) Line(i int) Line {
 		l.What, l.Mood = "executes "+program(&e.Event), Quiet
 	case Exit:
 		t.exitLine(&l, e)
+	case Ended:
+		l.What = "is gone: its status can be read"
+		if e.Who != None && t.Processes[e.Who].pidfd && t.Processes[e.Who].End == e.Time {
+			t.exitLine(&l, e)
+		}
 	case Generate:
 		t.signalLine(&l, e)
 	case Deliver:
@@ -80,8 +85,6 @@ func (t *Timeline) otherLine(l *Line, e *Entry) {
 	switch e.Kind {
 	case Reap, Free:
 		l.What = "is reaped"
-	case Ended:
-		l.What = "is gone: its status can be read"
 	case Attach:
 		l.What, l.Mood = "joins cgroup "+Clean(e.Text), Quiet
 	case Populated:
