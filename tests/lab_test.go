@@ -17,8 +17,9 @@ import (
 
 // experiment is one line of lab run --format json.
 type experiment struct {
-	Name, Outcome, Error, Kept string
-	Rows                       []struct {
+	Name, Outcome, Error, Kept, Source string
+	Evidence                           []string
+	Rows                               []struct {
 		What, Expected, Got string
 		Agrees              bool
 	}
@@ -91,6 +92,9 @@ func TestLab(t *testing.T) {
 			}
 			if e.Outcome != "agrees" || len(e.Rows) == 0 {
 				t.Errorf("%s: %s", e.Outcome, e.Error)
+			}
+			if len(e.Evidence) == 0 || e.Source == "" {
+				t.Errorf("no evidence of the kernel's (source %q)", e.Source)
 			}
 			for _, row := range e.Rows {
 				if !row.Agrees {

@@ -20,6 +20,7 @@ type Bench struct {
 	dir     string
 	boxes   []*box
 	rows    []Row
+	witness *witness // of the first container
 }
 
 type broken struct{ err error }
@@ -60,10 +61,11 @@ func (b *Bench) play(e *Experiment, keep bool) (r Result) {
 		r.Rows = b.rows
 		if keep {
 			r.Kept = b.dir
-			return
-		}
-		if err := b.clean(); err != nil {
+		} else if err := b.clean(); err != nil {
 			r.Err, r.Kept = errors.Join(r.Err, err), b.dir
+		}
+		if b.witness != nil {
+			r.Evidence = b.witness.testify()
 		}
 	}()
 	defer func() {

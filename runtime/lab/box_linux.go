@@ -49,6 +49,9 @@ func (b *Bench) created(s setup) *box {
 	x := &box{Bench: b, id: fmt.Sprintf("lab-%d-%d", os.Getpid(), boxes()), setup: s, pidfd: -1}
 	x.dir = filepath.Join(b.dir, x.id)
 	b.boxes = append(b.boxes, x)
+	if b.witness == nil {
+		b.witness = callWitness()
+	}
 	b.must(s.write(x.dir))
 	out, w, err := os.Pipe()
 	b.must(err)
@@ -66,6 +69,9 @@ func (b *Bench) created(s setup) *box {
 	x.pidfd, err = unix.PidfdOpen(x.pid, 0)
 	b.must(err)
 	x.group = pidsGroup(x.pid)
+	if len(b.boxes) == 1 {
+		b.witness.watch(x)
+	}
 	return x
 }
 

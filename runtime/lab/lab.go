@@ -36,10 +36,11 @@ func (r Row) Agrees() bool { return r.Want == "" || r.Want == r.Got }
 // A Result is what came of one experiment.
 type Result struct {
 	*Experiment
-	Rows    []Row
-	Skipped string // why it was not played, else empty
-	Err     error  // why it broke off, else nil
-	Kept    string // the directory of its bundles and containers, with Keep or when they could not be removed
+	Rows     []Row
+	Evidence *Evidence // what the kernel told, nil where nothing could be observed
+	Skipped  string    // why it was not played, else empty
+	Err      error     // why it broke off, else nil
+	Kept     string    // the directory of its bundles and containers, with Keep or when they could not be removed
 }
 
 // Outcome is the result in a word: agrees, differs, skipped or failed.

@@ -62,7 +62,7 @@ func (o *Options) one(e *Experiment, stop chan os.Signal) (*Result, error) {
 		return nil, fmt.Errorf("make a place for %s: %w", e.Name, err)
 	}
 	b := &Bench{Command: o.Command, stop: stop, dir: dir,
-		runtime: cmdline{path: o.Runtime, root: filepath.Join(dir, "root")}}
+		runtime: cmdline{path: o.Runtime, root: filepath.Join(dir, "root"), own: o.Own}}
 	r := b.play(e, o.Keep)
 	return &r, nil
 }

@@ -16,6 +16,7 @@ import (
 type cmdline struct {
 	path string
 	root string
+	own  bool // it is minirun
 }
 
 // verbLimit is how long a verb may take; one that takes longer has hung.

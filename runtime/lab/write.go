@@ -13,6 +13,7 @@ func (r *Result) AppendText(b []byte) []byte {
 	for _, row := range r.Rows {
 		b = row.appendText(b)
 	}
+	b = r.Evidence.appendText(b)
 	switch r.Outcome() {
 	case "agrees":
 		b = fmt.Appendf(b, "  = %s\n", r.Answer)
@@ -59,6 +60,7 @@ func (r *Result) AppendJSON(b []byte) []byte {
 		b = row.appendJSON(b)
 	}
 	b = append(b, "],"...)
+	b = r.Evidence.appendJSON(b)
 	if r.Skipped != "" {
 		b = member(b, "skipped", r.Skipped)
 	}
@@ -90,4 +92,29 @@ func (r Row) appendJSON(b []byte) []byte {
 func member(b []byte, name, value string) []byte {
 	b = append(runtime.AppendJSONString(b, name), ':')
 	return append(runtime.AppendJSONString(b, value), ',')
+}
+
+// appendText appends the lines of the kernel.
+func (e *Evidence) appendText(b []byte) []byte {
+	if e == nil {
+		return b
+	}
+	for _, line := range e.Lines {
+		b = fmt.Appendf(b, "  | %s: %s\n", e.Source, line)
+	}
+	return b
+}
+
+func (e *Evidence) appendJSON(b []byte) []byte {
+	if e == nil {
+		return b
+	}
+	b = append(b, `"evidence":[`...)
+	for i, line := range e.Lines {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = runtime.AppendJSONString(b, line)
+	}
+	return member(append(b, "],"...), "source", e.Source)
 }

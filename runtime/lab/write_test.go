@@ -12,7 +12,8 @@ func results() []Result {
 	e := &Experiment{Name: "kill-1", Question: "Why does kill 1 do nothing?", Done: "It is sent.", Answer: "PID 1 has no handler."}
 	right := Row{What: "TERM from inside", Want: lives, Got: lives, Why: "ignored: PID 1 has no handler for SIGTERM"}
 	return []Result{
-		{Experiment: e, Rows: []Row{right, {What: "a program of its own mind", Got: exited(3)}}},
+		{Experiment: e, Rows: []Row{right, {What: "a program of its own mind", Got: exited(3)}},
+			Evidence: &Evidence{Source: "tracefs", Lines: []string{"+1.000 ms  minirun ──TERM→ 1 sh  ignored: PID 1 has no handler for SIGTERM", "…"}}},
 		{Experiment: e, Rows: []Row{right, {What: `"KILL" from inside`, Want: lives, Got: killedBy(9)}}},
 		{Experiment: e, Skipped: "this host has no freezer"},
 		{Experiment: e, Rows: []Row{right}, Err: errors.New("create: exit code 1: no\nsuch"), Kept: "/tmp/minirun-lab-1"},

@@ -21,6 +21,24 @@
 //   - A cgroup without live tasks is not a container that is gone: its init may wait for a zombie.
 //   - A freed task was reaped up to some 10 ms before: the kernel waits for an RCU period.
 //
+// # What the sources tell, and what not
+//
+//   - Exit status: bpf reads it of the task. tracefs has exit_group's argument, or else the signal that was
+//     fatal; of an end that no signal announced (seccomp, reboot) it has none. All of them have the init's, by its pidfd.
+//   - Pids inside: bpf reads them of the task. tracefs has what the fork returns in the parent, which is the pid
+//     in the parent's own namespace; for a child in a nested namespace, or of a process outside, /proc is asked, and
+//     of one that has ended by then the pid is not known.
+//   - Signals: bpf tells the receiver's masks and dispositions too. proc sees none: those that minirun sends are
+//     predicted before they are sent, and it knows of no others.
+//   - Who sends: an interrupt has no sender in tracefs; bpf names the task that was interrupted, and its code tells.
+//   - Reaping: tracefs sees wait4(2) return; what the init reaps as it ends, and what waitid(2) reaps, is told by
+//     the kernel's freeing, an RCU period late. bpf has only the latter. proc has the pidfd's POLLHUP, which is exact.
+//   - Forks and execve: proc sees none. It finds a process when something else wakes it, and so none that was short-lived.
+//   - The cgroup: bpf and tracefs tell of moves and of the last one's end; proc of the latter, on version 2 alone.
+//   - Loss: bpf counts what its ring had no room for, tracefs what was overwritten; proc does not know what it misses.
+//   - The eBPF programs take longer to load, so that the first moves into the cgroup may be over before they are there;
+//     PID 1 waits for whichever source it is before it goes on to its program.
+//
 // # JSON
 //
 // WriteJSON writes JSON lines: first one of kind "timeline", then one for each

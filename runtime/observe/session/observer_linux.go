@@ -13,6 +13,10 @@ import (
 // ChannelFD is the descriptor by which a started observer talks to its verb.
 const ChannelFD = 3
 
+// patience is how long a verb waits for its observer to attach, or to write
+// what it has: no verb may hang for the sake of being observed.
+const patience = 30 // seconds
+
 // An Observer is an observer that a verb has started. What the verb says
 // through its Teller goes to it.
 type Observer struct {
@@ -37,6 +41,9 @@ func Start(args []string) (*Observer, error) {
 		return nil, errors.Join(err, unix.Close(pair[0]))
 	}
 	defer null.Close()
+	if err := unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: patience}); err != nil {
+		return nil, errors.Join(fmt.Errorf("socket pair for the observer: %w", err), unix.Close(pair[0]))
+	}
 	o := &Observer{Teller: newTeller(), fd: pair[0]}
 	o.fds = []int{o.fd}
 	o.process, err = os.StartProcess("/proc/self/exe", args, &os.ProcAttr{
@@ -70,6 +77,8 @@ func (o *Observer) Ready() (skipped []string, err error) {
 	}
 	packet, err := receive(o.fd)
 	switch {
+	case err == unix.EAGAIN:
+		return nil, fmt.Errorf("observe: the observer has not attached after %d s", patience)
 	case err != nil:
 		return nil, fmt.Errorf("observe: %w", err)
 	case len(packet) == 0:
@@ -92,6 +101,9 @@ func (o *Observer) Finish() error {
 	var failed error
 	for {
 		packet, err := receive(o.fd)
+		if err == unix.EAGAIN {
+			return errors.Join(fmt.Errorf("observe: the observer has not written its file after %d s, and goes on by itself", patience), o.Leave())
+		}
 		if err != nil || len(packet) == 0 {
 			break
 		}
