@@ -172,6 +172,10 @@ func TestABrokenConfigGetsOneClearLine(t *testing.T) {
 		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":" , "}}}`, `linux.memoryPolicy.nodes: " , " names nothing`},
 		{`{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0","flags":["MPOL_F_X"]}}}`, `linux.memoryPolicy.flags[0]: unknown flag "MPOL_F_X"`},
 
+		{`{"linux":{"netDevices":{"eth 0":{}}}}`, `linux.netDevices: "eth 0" is not the name of a device`},
+		{`{"linux":{"netDevices":{"eth0":{"name":"sixteen-bytes-xx"}}}}`, `linux.netDevices["eth0"].name: "sixteen-bytes-xx" is not the name of a device`},
+		{`{"linux":{"namespaces":[{"type":"uts"},{"type":"mount"}],"netDevices":{"eth0":{}}}}`, `linux.netDevices: needs a network namespace, and linux.namespaces has none`},
+
 		// Names of the node.
 		{`{` + host + `}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
 		{`{"linux":null}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
@@ -273,7 +277,6 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 		{`{"linux":{"gidMappings":[{}]}}`, `linux.gidMappings`},
 		{`{"linux":{"timeOffsets":{"monotonic":{}}}}`, `linux.timeOffsets`},
 		{`{"linux":{"intelRdt":{}}}`, `linux.intelRdt`},
-		{`{"linux":{"netDevices":{"eth0":{}}}}`, `linux.netDevices`},
 	} {
 		err := load(t, patched(t, tc.patch))
 		if want := "config.json: " + tc.name + " is not supported by this version of minirun"; err == nil || err.Error() != want {

@@ -31,7 +31,6 @@ var unsupported = [...]struct {
 	{name: "linux.gidMappings", linux: func(l *specs.Linux) bool { return len(l.GIDMappings) > 0 }},
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
 	{name: "linux.intelRdt", linux: func(l *specs.Linux) bool { return l.IntelRdt != nil }},
-	{name: "linux.netDevices", linux: func(l *specs.Linux) bool { return len(l.NetDevices) > 0 }},
 }
 
 // Unsupported lists the properties of runtime-spec that Validate refuses,

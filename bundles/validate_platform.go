@@ -22,6 +22,7 @@ func checkLinux(l *specs.Linux) error {
 		in("readonlyPaths", checkHidden(l, l.ReadonlyPaths)),
 		in("cgroupsPath", checkCgroupsPath(l.CgroupsPath)),
 		in("resources", checkResources(l.Resources)),
+		in("netDevices", checkNetDevices(l)),
 		in("seccomp", checkSeccomp(l.Seccomp)),
 		in("personality", checkPersonality(l.Personality)),
 		in("memoryPolicy", checkMemoryPolicy(l.MemoryPolicy)),

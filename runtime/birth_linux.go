@@ -257,6 +257,9 @@ func (b *birth) raise() error {
 	if err := b.adjustOOM(); err != nil {
 		return err
 	}
+	if err := b.moveDevices(); err != nil {
+		return err
+	}
 	if err := b.fillStates(); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.open('{')
 	w.flagsField("idmap", []flagField{{"enabled", false}})
 	w.close('}')
-	w.flagsField("netDevices", []flagField{{"enabled", false}})
+	w.flagsField("netDevices", []flagField{{"enabled", true}})
 	w.close('}')
 }
 

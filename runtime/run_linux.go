@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"os/signal"
@@ -33,7 +32,10 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	}
 	defer b.release()
 	b.awaitSignals = fg.awaitAll
-	if err := cmp.Or(b.openConsole(o, fg), b.dialListener()); err != nil {
+	if err := b.openConsole(o, fg); err != nil {
+		return 0, b.undo(err)
+	}
+	if err := b.dialListener(); err != nil {
 		return 0, b.undo(err)
 	}
 	if !o.Detach && !o.NoSubreaper && !b.ownPidNS() {
