@@ -176,6 +176,12 @@ func TestABrokenConfigGetsOneClearLine(t *testing.T) {
 		{`{"linux":{"netDevices":{"eth0":{"name":"sixteen-bytes-xx"}}}}`, `linux.netDevices["eth0"].name: "sixteen-bytes-xx" is not the name of a device`},
 		{`{"linux":{"namespaces":[{"type":"uts"},{"type":"mount"}],"netDevices":{"eth0":{}}}}`, `linux.netDevices: needs a network namespace, and linux.namespaces has none`},
 
+		{`{"linux":{"intelRdt":{"closID":"a/b"}}}`, `linux.intelRdt.closID: "a/b" is not a name`},
+		{`{"linux":{"intelRdt":{"closID":".."}}}`, `linux.intelRdt.closID: ".." is not a name`},
+		{`{"linux":{"intelRdt":{"l3CacheSchema":"L3:0=f\nMB:0=9"}}}`, `linux.intelRdt.l3CacheSchema: "L3:0=f\nMB:0=9" has more than one line`},
+		{`{"linux":{"intelRdt":{"memBwSchema":"L3:0=f"}}}`, `linux.intelRdt.memBwSchema: "L3:0=f" does not start with "MB:"`},
+		{`{"linux":{"intelRdt":{"schemata":["L2:0=f","\n"]}}}`, `linux.intelRdt.schemata[1]: "\n" has more than one line`},
+
 		// Names of the node.
 		{`{` + host + `}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
 		{`{"linux":null}`, `hostname: needs a uts namespace, and linux.namespaces has none`},
@@ -276,7 +282,6 @@ func TestWhatIsNotSupportedIsRefusedByName(t *testing.T) {
 		{`{"linux":{"uidMappings":[{}]}}`, `linux.uidMappings`},
 		{`{"linux":{"gidMappings":[{}]}}`, `linux.gidMappings`},
 		{`{"linux":{"timeOffsets":{"monotonic":{}}}}`, `linux.timeOffsets`},
-		{`{"linux":{"intelRdt":{}}}`, `linux.intelRdt`},
 	} {
 		err := load(t, patched(t, tc.patch))
 		if want := "config.json: " + tc.name + " is not supported by this version of minirun"; err == nil || err.Error() != want {

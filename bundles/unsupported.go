@@ -30,7 +30,6 @@ var unsupported = [...]struct {
 	{name: "linux.uidMappings", linux: func(l *specs.Linux) bool { return len(l.UIDMappings) > 0 }},
 	{name: "linux.gidMappings", linux: func(l *specs.Linux) bool { return len(l.GIDMappings) > 0 }},
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
-	{name: "linux.intelRdt", linux: func(l *specs.Linux) bool { return l.IntelRdt != nil }},
 }
 
 // Unsupported lists the properties of runtime-spec that Validate refuses,

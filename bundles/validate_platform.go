@@ -24,6 +24,7 @@ func checkLinux(l *specs.Linux) error {
 		in("resources", checkResources(l.Resources)),
 		in("netDevices", checkNetDevices(l)),
 		in("seccomp", checkSeccomp(l.Seccomp)),
+		in("intelRdt", checkIntelRdt(l.IntelRdt)),
 		in("personality", checkPersonality(l.Personality)),
 		in("memoryPolicy", checkMemoryPolicy(l.MemoryPolicy)),
 	)

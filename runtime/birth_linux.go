@@ -38,6 +38,7 @@ type birth struct {
 	pid, pidfd         int
 	report, sync       int // our ends of the pipes
 	console            int
+	resctrl            *resctrlGroup       // linux.intelRdt
 	agent              int                 // connection to linux.seccomp.listenerPath
 	states             map[nsinit.Role]int // memfds for hooks inside the container
 	output             int                 // memfd of what they print
@@ -164,6 +165,9 @@ func (b *birth) bear() error {
 	if err := b.newRecord(); err != nil {
 		return err
 	}
+	if err := b.planResctrl(); err != nil {
+		return err
+	}
 	if err := b.keepHooks(); err != nil {
 		return err
 	}
@@ -254,6 +258,9 @@ func (b *birth) raise() error {
 		return err
 	}
 	fault("joined")
+	if err := b.enterResctrl(); err != nil {
+		return err
+	}
 	if err := b.adjustOOM(); err != nil {
 		return err
 	}

@@ -108,6 +108,9 @@ func (rt *Runtime) forget(d *Dir, p *initProc, watched bool) error {
 	if err := rt.settleExit(d, p, watched); err != nil {
 		rt.warn(fmt.Sprintf("exit record: %v", err))
 	}
+	if err := deleteResctrl(r); err != nil {
+		return err
+	}
 	if err := deleteGroup(r); err != nil {
 		return err
 	}

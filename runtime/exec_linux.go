@@ -117,6 +117,11 @@ func (x *execution) bear() error {
 
 // enterGroup moves the process where its clone did not place it.
 func (x *execution) enterGroup() error {
+	if r := x.init.r; r.Resctrl != "" {
+		if err := enterResctrl(r.Resctrl, r.ResctrlMonitor, x.pid); err != nil {
+			return fmt.Errorf("linux.intelRdt: %w", err)
+		}
+	}
 	if x.inGroup {
 		return nil
 	}

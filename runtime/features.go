@@ -44,7 +44,7 @@ func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.seccompFeatures(killable)
 	w.flagsField("apparmor", []flagField{{"enabled", true}})
 	w.flagsField("selinux", []flagField{{"enabled", true}})
-	w.flagsField("intelRdt", []flagField{{"enabled", false}})
+	w.flagsField("intelRdt", []flagField{{"enabled", true}, {"schemata", true}, {"monitoring", true}})
 	w.key("memoryPolicy")
 	w.open('{')
 	w.listField("modes", bundles.KnownMemoryModes())

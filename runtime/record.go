@@ -48,6 +48,10 @@ type Record struct {
 	// Listener is linux.seccomp.listenerPath, empty without SCMP_ACT_NOTIFY:
 	// start passes the filter's listener on.
 	Listener, ListenerMetadata string
+
+	// Resctrl is the class of linux.intelRdt, ResctrlMonitor the container's
+	// group for monitoring in it, and ResctrlDelete which of both goes with it.
+	Resctrl, ResctrlMonitor, ResctrlDelete string
 }
 
 // Encode is the text of state.json.
@@ -82,6 +86,11 @@ func (r *Record) Encode() []byte {
 	if r.Listener != "" {
 		w.strField("listener", r.Listener)
 		w.strField("listenerMetadata", r.ListenerMetadata)
+	}
+	if r.Resctrl != "" {
+		w.strField("resctrl", r.Resctrl)
+		w.strField("resctrlMonitor", r.ResctrlMonitor)
+		w.strField("resctrlDelete", r.ResctrlDelete)
 	}
 	w.close('}')
 	return append(w.buf, '\n')

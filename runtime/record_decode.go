@@ -43,6 +43,10 @@ func DecodeRecord(text []byte) (*Record, error) {
 
 		Listener:         f.str("listener"),
 		ListenerMetadata: f.str("listenerMetadata"),
+
+		Resctrl:        f.str("resctrl"),
+		ResctrlMonitor: f.str("resctrlMonitor"),
+		ResctrlDelete:  f.str("resctrlDelete"),
 	}
 	if name := f.str("systemdUnit"); name != "" {
 		r.Unit = &cgroups.Unit{Name: name, User: f.bool("systemdUser")}

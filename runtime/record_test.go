@@ -35,6 +35,7 @@ func fullRecord() Record {
 		LateSteps:   map[string]string{"58": "the user's program"},
 
 		Listener: "/run/agent.sock", ListenerMetadata: "m=1",
+		Resctrl: "/sys/fs/resctrl/a", ResctrlMonitor: "/sys/fs/resctrl/a/mon_groups/web", ResctrlDelete: "/sys/fs/resctrl/a/mon_groups/web",
 	}
 }
 

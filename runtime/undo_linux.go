@@ -16,6 +16,9 @@ func (b *birth) undo(cause error) error {
 			return errors.Join(cause, err)
 		}
 	}
+	if err := deleteResctrl(&b.rec); err != nil {
+		return errors.Join(cause, err)
+	}
 	if b.grouped {
 		if err := b.dissolve(); err != nil {
 			return errors.Join(cause, err)

@@ -191,6 +191,9 @@ var brokenConfigs = []broken{
 	{"hook that fails", set("hooks", doc{"createContainer": []any{doc{"path": "/bin/false"}}}), "createContainer|/bin/false|1"},
 	{"profile that no AppArmor has", set("process.apparmorProfile", "no_such_profile"), "apparmorProfile"},
 	{"label that no SELinux has", set("process.selinuxLabel", "no_such_label"), "selinuxLabel"},
+	{"intelRdt of a class that is not there", set("linux.intelRdt", doc{"closID": "no_such_class"}), "linux.intelRdt"},
+	{"scheduler that no kernel has", set("process.scheduler", doc{"policy": "SCHED_ISO"}), "process.scheduler|invalid argument"},
+	{"memory of a node that is not there", set("linux.memoryPolicy", doc{"mode": "MPOL_BIND", "nodes": "1000"}), "linux.memoryPolicy|invalid argument"},
 	{"annotation is a number", set("annotations", doc{"a": 1}), "annotations|string"},
 	{"missing program", set("process.args", []any{"/no/such/program"}), `exec: "/no/such/program": stat /no/such/program: no such file or directory`},
 	{"program not in PATH", set("process.args", []any{"nosuchprogram"}), `exec: "nosuchprogram": executable file not found in $PATH`},
@@ -207,7 +210,6 @@ var later = []broken{
 	{"timeOffsets", set("linux.timeOffsets", doc{"monotonic": doc{"secs": 1}}), "timeOffsets"},
 	{"idmapped mount", add("mounts", doc{"destination": "/mnt", "type": "bind", "source": "/tmp", "options": []any{"bind", "idmap"}}), "mounts[7].options|idmap"},
 	{"mount with uidMappings", add("mounts", doc{"destination": "/mnt", "type": "bind", "source": "/tmp", "options": []any{"bind"}, "uidMappings": []any{doc{"containerID": 0, "hostID": 1, "size": 1}}}), "uidMappings"},
-	{"intelRdt", set("linux.intelRdt", doc{"closID": "x"}), "intelRdt"},
 }
 
 func TestBrokenConfigs(t *testing.T) {

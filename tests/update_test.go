@@ -237,3 +237,13 @@ func TestEventsEndWithTheirReader(t *testing.T) {
 		t.Errorf("took %v", x.Took)
 	}
 }
+
+func TestUpdateOfCacheNeedsIntelRdt(t *testing.T) {
+	r := rig.New(t)
+	c := r.Container().MustCreate()
+	x := r.Do("update", "--l3-cache-schema", "L3:0=f", c.ID)
+	if x.Code != 1 || r.Runtime.Kind == rig.Minirun && !strings.Contains(x.Message(), "--l3-cache-schema: the container has no linux.intelRdt") {
+		t.Errorf("code %d: %s", x.Code, x.Message())
+	}
+	c.MustDelete("--force")
+}

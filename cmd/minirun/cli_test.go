@@ -198,7 +198,7 @@ func TestHelpIsTheSameHoweverItIsAskedFor(t *testing.T) {
 	}
 }
 
-var flagInHelp = regexp.MustCompile(`(?m)^  (?:-([a-z]), )?(?:    )?--([a-z-]+)`)
+var flagInHelp = regexp.MustCompile(`(?m)^  (?:-([a-z]), )?(?:    )?--([a-z][a-z0-9-]*)`)
 
 func TestHelpHasEveryFlagAndNoOther(t *testing.T) {
 	for _, v := range verbs {

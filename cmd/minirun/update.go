@@ -40,6 +40,8 @@ Flags:
       --cpuset-mems LIST
       --pids-limit N           tasks
       --blkio-weight N
+      --l3-cache-schema LINE   cache of Intel RDT, as L3:0=ff;1=c0
+      --mem-bw-schema LINE     memory bandwidth of Intel RDT, as MB:0=20;1=70
 
 Examples:
   minirun update --memory 64m --memory-swap 64m web
@@ -49,12 +51,14 @@ Examples:
 }
 
 func setupUpdate(f *flag.FlagSet) action {
-	var file string
+	var file, l3, memBw string
 	r := specs.LinuxResources{
 		Memory: &specs.LinuxMemory{}, CPU: &specs.LinuxCPU{}, Pids: &specs.LinuxPids{}, BlockIO: &specs.LinuxBlockIO{},
 	}
 	stringFlag(f, &file, "resources", "r")
 	defineLimits(f, &r)
+	stringFlag(f, &l3, "l3-cache-schema", "")
+	stringFlag(f, &memBw, "mem-bw-schema", "")
 	return func(a *app, args []string) (int, error) {
 		limits := &r
 		if file != "" {
@@ -63,7 +67,10 @@ func setupUpdate(f *flag.FlagSet) action {
 				return 0, err
 			}
 		}
-		return 0, a.runtime().Update(args[0], limits)
+		if err := a.runtime().Update(args[0], limits); err != nil {
+			return 0, err
+		}
+		return 0, a.runtime().UpdateSchemata(args[0], l3, memBw)
 	}
 }
 
