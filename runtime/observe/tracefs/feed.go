@@ -55,10 +55,13 @@ func (t *tracker) newtask(r *raw) {
 	delete(t.threads, r.pid)
 	switch {
 	case parent == nil:
-		if task, ok := t.look(r.pid); ok && task.Inside > 0 {
+		task, ok := t.look(r.pid)
+		if ok && task.Inside > 0 {
 			t.adopt(task)
 			t.fork(r)
+			return
 		}
+		t.stranger(r, task, ok)
 	case r.number&unix.CLONE_THREAD != 0:
 		t.threads[r.pid] = &thread{tid: r.pid, p: parent.p, comm: r.comm}
 		parent.p.living++
@@ -87,6 +90,18 @@ func child(r *raw, by *thread) *process {
 		p.Depth++
 	}
 	return p
+}
+
+// stranger remembers who is outside as long as there is such a task: a verb
+// that sends a signal may have ended when that is read.
+func (t *tracker) stranger(r *raw, task observe.Task, looked bool) {
+	if !looked {
+		task = observe.Task{Pid: r.pid, Tgid: r.pid, Own: observe.Unknown, Comm: r.comm}
+		if by, _ := t.task(r.by); r.number&unix.CLONE_THREAD != 0 {
+			task.Tgid = by.Tgid
+		}
+	}
+	t.remember(task)
 }
 
 func (t *tracker) fork(r *raw) {
@@ -119,8 +134,10 @@ func (t *tracker) forked(r *raw) {
 func (t *tracker) rename(r *raw) {
 	if th := t.member(r.pid); th != nil {
 		th.named(r.comm)
+	} else if task, ok := t.outside[r.pid]; ok {
+		task.Comm = r.comm
+		t.outside[r.pid] = task
 	}
-	delete(t.outside, r.pid)
 }
 
 func (th *thread) named(comm [16]byte) {
@@ -132,7 +149,6 @@ func (th *thread) named(comm [16]byte) {
 
 // exec: the thread that executes becomes the main thread, and the others are gone.
 func (t *tracker) exec(r *raw) {
-	delete(t.outside, r.pid)
 	th := t.member(int32(r.number))
 	if th == nil {
 		th = t.member(r.pid)
@@ -179,7 +195,6 @@ func (p *process) status() (uint32, bool) {
 func (t *tracker) exit(r *raw) {
 	th := t.member(r.pid)
 	if th == nil {
-		delete(t.outside, r.pid)
 		return
 	}
 	p := th.p
@@ -272,6 +287,7 @@ func (t *tracker) tgid(tid int32) int32 {
 func (t *tracker) free(r *raw) {
 	th := t.member(r.pid)
 	if th == nil || !th.exited {
+		delete(t.outside, r.pid)
 		return
 	}
 	delete(t.threads, r.pid)

@@ -71,7 +71,7 @@ type held struct {
 }
 
 // outsideMost bounds what is remembered of other processes.
-const outsideMost = 4096
+const outsideMost = 1 << 16
 
 func newTracker(look func(int32) (observe.Task, bool), paths []string) *tracker {
 	return &tracker{
@@ -132,13 +132,18 @@ func (t *tracker) task(tid int32) (observe.Task, *process) {
 		if known, ok = t.look(tid); !ok {
 			known = observe.Task{Pid: tid, Own: observe.Unknown}
 		}
-		known.Inside, known.Depth = 0, 0
-		if len(t.outside) >= outsideMost {
-			clear(t.outside)
-		}
-		t.outside[tid] = known
+		t.remember(known)
 	}
+	known.Inside, known.Depth = 0, 0
 	return known, nil
+}
+
+func (t *tracker) remember(task observe.Task) {
+	if len(t.outside) >= outsideMost {
+		clear(t.outside)
+	}
+	task.Inside, task.Depth = 0, 0
+	t.outside[task.Pid] = task
 }
 
 func (th *thread) task() observe.Task {

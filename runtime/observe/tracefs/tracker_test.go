@@ -114,6 +114,8 @@ func TestTracker(t *testing.T) {
 			"fork 101/2/2/0 > 102/3/1/1\nfork 102/3/1/1 > 103/-1/2/1"},
 		"who joins from outside is a member": {[]observe.Task{task(102, 3, 3, 0, 50, "executed")},
 			[]raw{made(50, 102, 0), left(102)}, "fork 50/0/50/0 > 102/3/3/0\nexit 102/3/3/0 > 50/0/50/0"},
+		"a sender outside that has ended is still known": {nil,
+			[]raw{made(50, 60, 0), made(60, 61, unix.CLONE_THREAD), left(61), sent(61, 100, 15, 1)}, "generate 61/0/-1/0 > 100/1/1/0 15"},
 		"who does not is none": {[]observe.Task{task(102, 0, 102, 0, 50, "else")},
 			[]raw{made(50, 102, 0), sent(102, 50, 9, 0), left(102)}, ""},
 		"a signal from the host": {nil, []raw{sent(50, 100, 9, 0)}, "generate 50/0/50/0 > 100/1/1/0 9"},
@@ -187,5 +189,18 @@ func TestNothingIsHeldAtTheEnd(t *testing.T) {
 	s.settle(true)
 	if got := s.lines(); got != "fork 101/2/2/0 > 102/-1/-1/0" {
 		t.Error(got)
+	}
+}
+
+// A verb's thread that has sent a signal and is gone: of which process it was.
+func TestAStrangersThreadIsItsProcesss(t *testing.T) {
+	s := newStage()
+	s.play(made(50, 60, 0), made(60, 61, unix.CLONE_THREAD), raw{point: rename, by: 61, pid: 61, comm: observe.Comm("minirun")})
+	if task, _ := s.task(61); task.Tgid != 60 || task.Name() != "minirun" {
+		t.Errorf("%+v", task)
+	}
+	s.play(raw{point: free, by: 1, pid: 61})
+	if _, kept := s.outside[61]; kept {
+		t.Error("it is remembered for ever")
 	}
 }
