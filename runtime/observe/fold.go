@@ -89,7 +89,7 @@ func (b *builder) noise(e *Entry) bool {
 	case e.Way != ByChild:
 		return false
 	}
-	return !(int(e.Who) == b.First && b.Processes[b.First].End != 0)
+	return e.Who == None || int(e.Who) != b.First || b.Processes[e.Who].End == 0
 }
 
 // told reports whether the line of the signal, or of the exit that follows,

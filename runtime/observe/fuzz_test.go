@@ -44,6 +44,20 @@ func FuzzReadJSON(f *testing.F) {
 	})
 }
 
+// A timeline need not know the init, nor a signal its sender.
+func TestASignalFromNobodyInAContainerWithoutAnInit(t *testing.T) {
+	line := Build(About{}, []Event{
+		{Time: 1, Kind: Generate, Signal: sigchld, Code: 1, Has: HasResult | HasCode, Target: Task{Pid: 7, Tgid: 7}},
+		{Time: 2, Kind: Deliver, Signal: sigchld},
+		{Time: 3, Kind: Exit},
+	})
+	for _, format := range []Format{Text, JSON, Perfetto, HTML} {
+		if err := line.Write(io.Discard, format); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Whatever order records come in and whatever they claim, a timeline comes of them.
 func FuzzBuild(f *testing.F) {
 	text, err := os.ReadFile("testdata/tracefs/held.jsonl")
