@@ -7,7 +7,7 @@ GO      ?= go
 PREFIX  ?= /usr/local
 FUZZTIME ?= 20s
 
-.PHONY: help build run test conformance test-vm screenshots bench fuzz lint golden install clean
+.PHONY: help build run test conformance test-engines test-vm screenshots bench fuzz lint golden install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -33,6 +33,10 @@ test-vm: ## the same tests on cgroup v2 under systemd, in a virtual machine (roo
 screenshots: build ## make the README's pictures of a stop (root; installs Chromium)
 	@tests/demo/screenshots bin/minirun tests/testdata
 
+test-engines: build ## containerd, docker, podman and a CRI client run minirun, and runc beside it (root)
+	@tests/install engines
+	cd tests/engines && CI=$(CI) RUNTIME=$(CURDIR)/bin/minirun $(GO) test -count=1 -timeout 30m
+
 bench: build ## measure beside runc, crun and unshare, interleaved (root)
 	@tests/install
 	$(GO) run ./tests/bench -minirun bin/minirun
@@ -48,6 +52,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	GOFLAGS=-tags=faults $(GO) vet ./runtime
 	GOFLAGS=-tags=vm $(GO) vet ./tests ./cgroups
+	cd tests/engines && $(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 golden: ## rewrite the golden files

@@ -4,6 +4,7 @@
 package rig
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -31,8 +32,9 @@ type Rig struct {
 	count  int
 }
 
-// Marker is in the name of every container, cgroup and directory of this run.
-var Marker = "mrt" + strconv.Itoa(os.Getpid())
+// Marker is in the name of every container, cgroup and directory of this run;
+// RIG_MARKER is of a run that has a PID namespace of its own.
+var Marker = cmp.Or(os.Getenv("RIG_MARKER"), "mrt"+strconv.Itoa(os.Getpid()))
 
 // serial numbers the containers of a run.
 var serial atomic.Int64

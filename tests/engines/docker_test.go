@@ -1,0 +1,61 @@
+package engines
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"minirun/tests/rig"
+)
+
+func TestDocker(t *testing.T) {
+	r := rig.New(t)
+	rts := runtimes(r)
+	client := startDocker(r, rts)
+	open := func(rt runtime) *session {
+		return &session{t: t, r: r, rt: rt, client: client, env: environ(r),
+			run: []string{"--runtime", rt.name, "--network", "none", "--cgroup-parent", "/" + rig.Marker}}
+	}
+	each(t, append(append(runChecks(), liveChecks()...), dockerChecks()...), open, rts)
+}
+
+// startDocker starts dockerd with its own containerd and loads the image.
+func startDocker(r *rig.Rig, rts []runtime) []string {
+	r.Helper()
+	host := "unix://" + r.Path("docker.sock")
+	client := []string{program(r, "/usr/bin/docker"), "--config", r.Mkdir("home"), "-H", host}
+	c := startContainerd(r, containerd1(r))
+	s := &session{t: r, r: r, client: client, env: environ(r)}
+	ready := func() bool { return s.code("version") == 0 }
+	conf := fmt.Sprintf(`{ "runtimes": { %q: { "path": %q } } }`, rts[0].name, rts[0].path) // runc is built in
+	args := []string{"--host", host, "--data-root", r.Path("docker"), "--exec-root", r.Path("dx"), "--pidfile", r.Path("docker.pid"),
+		"--containerd", c.address, "--containerd-namespace", rig.Marker + "-docker", "--containerd-plugins-namespace", rig.Marker + "-plugins",
+		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs",
+		"--config-file", r.Write("daemon.json", conf, 0o644), "--userland-proxy=false"}
+	start(r, ready, program(r, "/usr/sbin/dockerd"), args...)
+	s.must("load", "-q", "-i", makeImage(r))
+	return client
+}
+
+func dockerChecks() []check {
+	return []check{
+		{"the daemon knows the runtime", "true", func(s *session) string {
+			return lines(strings.Contains(s.say("info", "--format", "{{json .Runtimes}}"), `"`+s.rt.name+`"`))
+		}},
+		{"exec of what cannot be executed", "126; 126; 126", badExec}, // 20.10 has no 127 here
+		{"ulimit", "100", script("ulimit -n", "--ulimit", "nofile=100:200")},
+		{"out of memory", "137; true", func(s *session) string {
+			name := s.detached([]string{"--memory", "16m", "--memory-swap", "16m"}, "tail", "/dev/zero")
+			code := s.say("wait", name)
+			eventually(func() bool { return s.inspect(name, "State.OOMKilled") == "true" })
+			return lines(code, s.inspect(name, "State.OOMKilled"))
+		}},
+		{"restart policy", "2; 3", func(s *session) string {
+			name := s.detached([]string{"--restart", "on-failure:2"}, "sh", "-c", "exit 3")
+			eventually(func() bool {
+				return s.inspect(name, "State.Status") == "exited" && s.inspect(name, "RestartCount") == "2"
+			})
+			return lines(s.inspect(name, "RestartCount"), s.inspect(name, "State.ExitCode"))
+		}},
+	}
+}
