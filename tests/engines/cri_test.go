@@ -89,7 +89,8 @@ func kubeChecks() []kubeCheck {
 			p := k.pod(cri.NamespaceMode_POD, nil)
 			first, second := p.runs(nil, "sleep", "1000"), p.runs(nil, "sh", "-c", "sleep 2000 & exec sleep 2000")
 			eventually(func() bool { return len(hostPids(second)) == 2 })
-			saw := k.exec(first, "sh", "-c", psArgs+"; true")
+			saw := ""
+			eventually(func() bool { saw = k.exec(first, "sh", "-c", psArgs+"; true"); return saw == "4" }) // pause and three
 			k.stop(second, 1)
 			return lines(saw, k.state(second), k.state(first), len(hostPids(second)))
 		}},
