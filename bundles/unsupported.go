@@ -24,11 +24,8 @@ var unsupported = [...]struct {
 	{name: `mounts[].options "idmap"`, mount: func(m specs.Mount) bool { return slices.Contains(m.Options, "idmap") }},
 	{name: `mounts[].options "ridmap"`, mount: func(m specs.Mount) bool { return slices.Contains(m.Options, "ridmap") }},
 
-	{name: `linux.namespaces[].type "user"`, namespace: func(n specs.LinuxNamespace) bool { return n.Type == specs.UserNamespace }},
 	{name: `linux.namespaces[].type "time"`, namespace: func(n specs.LinuxNamespace) bool { return n.Type == specs.TimeNamespace }},
 
-	{name: "linux.uidMappings", linux: func(l *specs.Linux) bool { return len(l.UIDMappings) > 0 }},
-	{name: "linux.gidMappings", linux: func(l *specs.Linux) bool { return len(l.GIDMappings) > 0 }},
 	{name: "linux.timeOffsets", linux: func(l *specs.Linux) bool { return len(l.TimeOffsets) > 0 }},
 }
 

@@ -22,6 +22,7 @@ func Validate(s *specs.Spec) error {
 		in("hostname", checkNodeName(s.Hostname, s.Linux)),
 		in("domainname", checkNodeName(s.Domainname, s.Linux)),
 		checkSysctls(s),
+		checkUserNamespace(s),
 		refuseUnsupported(s),
 	)
 }

@@ -74,6 +74,8 @@ func sysctlNamespace(path string) specs.LinuxNamespaceType {
 		return specs.IPCNamespace
 	case root == "net":
 		return specs.NetworkNamespace
+	case root == "user": // kernel/ucount.c
+		return specs.UserNamespace
 	}
 	return ""
 }
