@@ -67,17 +67,21 @@ type builder struct {
 	plan  *Plan
 	err   error
 
-	ns      namespaceSet
-	options []bundles.MountOptions // of each mount
-	fds     map[Role]int           // descriptor numbers of the roles that occur once
-	root    *Cell                  // O_PATH descriptor of the container's root
-	pts     *Cell                  // the devpts mount, when config.json asks for one
-	slave   *Cell                  // the terminal's slave
-	prog    Arg                    // path of the program, once it is looked up
-	inCwd   *Cell                  // zero once the working directory is entered
-	joined  bool                   // the step that waits for the cgroup stands
-	frozen  []late                 // mounts that turn read-only when all is in place
-	joining *Join                  // exec: the container to join
+	ns        namespaceSet
+	options   []bundles.MountOptions // of each mount
+	fds       map[Role]int           // descriptor numbers of the roles that occur once
+	root      *Cell                  // O_PATH descriptor of the container's root
+	pts       *Cell                  // the devpts mount, when config.json asks for one
+	slave     *Cell                  // the terminal's slave
+	prog      Arg                    // path of the program, once it is looked up
+	inCwd     *Cell                  // zero once the working directory is entered
+	joined    bool                   // the step that waits for the cgroup stands
+	frozen    []late                 // mounts that turn read-only when all is in place
+	early     bool                   // the stage opens what is bound, before the user namespace
+	sources   map[string]*Cell       // what it has opened: "mounts[N]", or the path of a device
+	inUser    bool                   // from here on in the container's user namespace
+	stdioDone bool                   // the standard streams are the container's user's
+	joining   *Join                  // exec: the container to join
 
 	proc      *Cell      // a procfs that only minirun sees, while it is open
 	labelled  []lsmLabel // what security modules want to be told before the execve

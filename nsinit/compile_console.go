@@ -52,7 +52,7 @@ func (b *builder) openMaster() *Cell {
 		return m
 	}
 	m := b.open("the terminal's master", "master", "openat2", b.in("/dev/ptmx", flags, text, resolveIn)...)
-	b.mustBeDevice(m, 5, 2, "/dev/ptmx")
+	b.mustBeDevice(m, unix.S_IFCHR, 5, 2, "/dev/ptmx")
 	return m
 }
 

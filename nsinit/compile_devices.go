@@ -102,6 +102,10 @@ func nodeOf(d specs.LinuxDevice) node {
 // that the root file system brings along stays, as with runc.
 func (b *builder) device(n node) {
 	why := "device " + n.path
+	if n.kind != unix.S_IFIFO && (b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS) {
+		b.bindDevice(why, n)
+		return
+	}
 	dir := b.target(why, path.Dir(n.path), true, resolveIn)
 	name, done := str(path.Base(n.path)), b.fresh("device")
 	b.do(why, Call{Name: "mknodat", On: divert(done, unix.EEXIST), Args: []Arg{Val{dir}, name,
@@ -113,6 +117,24 @@ func (b *builder) device(n node) {
 	}
 	b.here(done)
 	b.close(dir)
+}
+
+// bindDevice mounts the host's node where mknod(2) is not allowed, which it
+// never is in a user namespace. The place is opened without following a symlink.
+func (b *builder) bindDevice(why string, n node) {
+	fd, opened := b.sources[n.path]
+	if !opened {
+		fd = b.deviceSource(n)
+	}
+	b.attach(why, fd, b.target(why, n.path, false, resolveReal))
+}
+
+// deviceSource copies the mount of a node of the host, by its path as runc
+// does, and proves that it is the device with these numbers.
+func (b *builder) deviceSource(n node) *Cell {
+	fd := b.open("device "+n.path+", the host's", path.Base(n.path), "open_tree", atFDCWD, str(n.path), bindFlags(false))
+	b.mustBeDevice(fd, n.kind, int(n.major), int(n.minor), "the host's "+n.path)
+	return fd
 }
 
 func kindText(kind uint32) string {

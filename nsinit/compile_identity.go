@@ -25,6 +25,7 @@ func (b *builder) identity() {
 	b.dropBounding(caps.bounding)
 	b.ids(p.User, caps)
 	b.capabilities(caps)
+	b.readable() // which the change of ids has undone
 	if p.NoNewPrivileges {
 		b.call("process.noNewPrivileges", "prctl", sym(unix.PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"),
 			num(1), num(0), num(0), num(0))
@@ -58,11 +59,11 @@ func (b *builder) enterCwd() {
 // stdio hands pipes and terminals on 0, 1 and 2 to the container's user, who
 // could otherwise not reopen /dev/stderr. Files and devices stay whose they are.
 func (b *builder) stdio(uid uint32) {
-	if b.facts.Console {
+	if b.facts.Console || b.stdioDone {
 		return
 	}
 	for fd, s := range b.facts.Stdio {
-		if s.Owned && s.UID != int(uid) {
+		if s.Owned && (s.UID != int(uid) || b.inUser) {
 			b.do("the container's user may reopen its own standard streams", Call{Name: "fchown",
 				Args: []Arg{num(fd), num(int(uid)), num(-1)}, On: tolerate(unix.EPERM, unix.EINVAL, unix.EROFS)})
 		}
@@ -97,7 +98,11 @@ func (b *builder) ids(u specs.User, caps capSets) {
 	if len(u.AdditionalGids) == 0 {
 		groups = Ptr{Data: space(4, "[]")}
 	}
-	b.call("process.user.additionalGids", "setgroups", num(len(u.AdditionalGids)), groups)
+	set := Call{Name: "setgroups", Args: []Arg{num(len(u.AdditionalGids)), groups}}
+	if len(u.AdditionalGids) == 0 {
+		set.On = b.deniedGroups()
+	}
+	b.do("process.user.additionalGids", set)
 	gid, uid := num(int(u.GID)), num(int(u.UID))
 	b.call("process.user.gid", "setresgid", gid, gid, gid)
 	b.call("process.user.uid", "setresuid", uid, uid, uid)

@@ -59,6 +59,9 @@ func (j *Join) roles() []Role {
 	if j.Chroot {
 		roles = append(roles, RoleRoot)
 	}
+	if j.cgroupNS() {
+		roles = append(roles, RoleCgroupNS)
+	}
 	return roles
 }
 
@@ -68,13 +71,29 @@ func (j *Join) roles() []Role {
 // (cgroup_procs_write_permission, kernel/cgroup/cgroup.c).
 func (j *Join) early() uintptr { return j.Namespaces &^ unix.CLONE_NEWCGROUP }
 
+// cgroupNS says that the cgroup namespace is joined by a descriptor of its own.
+// By a pidfd it takes the right to trace the init (validate_nsset,
+// kernel/nsproxy.c), which is lost with the host's user namespace.
+func (j *Join) cgroupNS() bool {
+	const both = unix.CLONE_NEWUSER | unix.CLONE_NEWCGROUP
+	return j.Namespaces&both == both
+}
+
 // enter is the stage: from the host's namespaces to the clone of the process.
 func (b *builder) enter() {
 	b.startStage()
 	b.affinity("initial", initialCPUs)
+	b.undumpable()
+	if b.joining.Namespaces&unix.CLONE_NEWUSER != 0 {
+		b.hostStdio()
+		b.raiseLimits()
+	}
 	init := b.fd(Inherit{Role: RoleJoin})
 	if flags := b.joining.early(); flags != 0 {
 		b.call("the namespaces of the container's init, all at once", "setns", init, sym(uint64(flags), flagText(flags)))
+	}
+	if b.joining.Namespaces&unix.CLONE_NEWUSER != 0 {
+		b.becomeRoot()
 	}
 	if b.joining.Chroot {
 		root := b.fd(Inherit{Role: RoleRoot})
@@ -101,8 +120,14 @@ func (b *builder) attend() {
 	b.await("until minirun has seen to the rest")
 	b.affinity("final", finalCPUs)
 	init := b.fd(Inherit{Role: RoleJoin})
-	if b.joining.Namespaces&unix.CLONE_NEWCGROUP != 0 {
-		b.call("the cgroup namespace of the container's init", "setns", init, sym(unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"))
+	const why = "the cgroup namespace of the container's init"
+	switch flag := sym(unix.CLONE_NEWCGROUP, "CLONE_NEWCGROUP"); {
+	case b.joining.cgroupNS():
+		ns := b.fd(Inherit{Role: RoleCgroupNS})
+		b.call(why, "setns", ns, flag)
+		b.call(why, "close", ns)
+	case b.joining.Namespaces&unix.CLONE_NEWCGROUP != 0:
+		b.call(why, "setns", init, flag)
 	}
 	b.call("the container is joined", "close", init)
 }

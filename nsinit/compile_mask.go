@@ -80,23 +80,30 @@ func (b *builder) maskPath(path string, null, tmpfs *Cell) {
 func (b *builder) openNull() *Cell {
 	null := b.open("the host's /dev/null", "null", "openat", atFDCWD, str("/dev/null"),
 		sym(unix.O_PATH|unix.O_CLOEXEC|b.abi.nofollow, "O_PATH|O_CLOEXEC|O_NOFOLLOW"))
-	b.mustBeDevice(null, 1, 3, "the host's /dev/null")
+	b.mustBeDevice(null, unix.S_IFCHR, 1, 3, "the host's /dev/null")
 	return null
 }
 
-// mustBeDevice ends the plan unless a descriptor is that character device.
-func (b *builder) mustBeDevice(fd *Cell, major, minor int, what string) {
+// mustBeDevice ends the plan unless a descriptor is that device.
+func (b *builder) mustBeDevice(fd *Cell, kind uint32, major, minor int, what string) {
 	stx := space(256, "statx")
 	wrong, right := b.fresh("wrong"), b.fresh("right")
 	b.call("what is it?", "statx", Val{fd}, empty, sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"),
 		sym(unix.STATX_TYPE, "STATX_TYPE"), Ptr{Data: stx})
 	b.do("what is it?", If{Cell: &Cell{Name: "stx_mode", Data: stx, Off: statxMode}, Mask: unix.S_IFMT,
-		Cmp: Ne, Value: sym(unix.S_IFCHR, "S_IFCHR"), To: wrong})
+		Cmp: Ne, Value: sym(uint64(kind), kindText(kind)), To: wrong})
 	b.do("what is it?", If{Cell: &Cell{Name: "stx_rdev_major", Data: stx, Off: statxRdevMajor}, Cmp: Ne, Value: num(major), To: wrong})
 	b.do("what is it?", If{Cell: &Cell{Name: "stx_rdev_minor", Data: stx, Off: statxRdevMinor}, Cmp: Eq, Value: num(minor), To: right})
 	b.here(wrong)
-	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: fmt.Sprintf("%s is not character device %d:%d", what, major, minor)})
+	b.do("it is something else", Fail{Errno: unix.ENODEV, Message: fmt.Sprintf("%s is not %s device %d:%d", what, deviceText(kind), major, minor)})
 	b.here(right)
+}
+
+func deviceText(kind uint32) string {
+	if kind == unix.S_IFBLK {
+		return "block"
+	}
+	return "character"
 }
 
 // Offsets in struct statx (include/uapi/linux/stat.h), the same everywhere.

@@ -77,6 +77,8 @@ func (b *builder) mount(m mounting) {
 		b.bind(m)
 	case m.Type == "cgroup" && !b.unifiedHost():
 		b.cgroupTree(m)
+	case m.Type == "sysfs" && b.foreignNet():
+		b.sysfs(m)
 	default:
 		b.place(m, b.filesystem(m))
 	}
@@ -103,7 +105,10 @@ func insideProc(m mounting) error {
 
 // bind copies the tree at the source and changes the copy's attributes.
 func (b *builder) bind(m mounting) {
-	fd := b.open(m.why, "mount", "open_tree", atFDCWD, str(m.Source), bindFlags(m.opts.Recursive))
+	fd, opened := b.sources[earlyMount(m.index)]
+	if !opened {
+		fd = b.open(m.why, "mount", "open_tree", atFDCWD, str(m.Source), bindFlags(m.opts.Recursive))
+	}
 	if m.opts.Attr != (bundles.MountAttr{}) {
 		b.setattr(m.why, fd, m.opts.Attr, false)
 	}
@@ -138,6 +143,32 @@ func (b *builder) filesystem(m mounting) *Cell {
 	b.close(fs)
 	b.labelRoot(m, fd)
 	return fd
+}
+
+// foreignNet says that the network namespace may not be the user namespace's
+// own, and a sysfs, which shows it, may not be mounted.
+func (b *builder) foreignNet() bool {
+	return b.ns.has(unix.CLONE_NEWUSER) && b.ns.created&unix.CLONE_NEWNET == 0
+}
+
+// sysfs is a new one where the kernel allows it, and else the host's, as runc
+// and crun have it, with all that is mounted there as the options say.
+func (b *builder) sysfs(m mounting) {
+	fd, bind, both := &Cell{Name: "mount"}, b.fresh("bind"), b.fresh("both")
+	allowed := &Cell{Name: "fs"}
+	why := m.why + ": may it show this network namespace?"
+	b.do(why, Call{Name: "fsopen", Args: []Arg{str("sysfs"), fsopenCloexec}, Result: allowed, On: divert(bind, unix.EPERM)})
+	b.close(allowed)
+	b.do(m.why, Set{Cell: fd, A: Val{b.filesystem(m)}})
+	b.do("it is made", Goto{To: both})
+	b.here(bind)
+	why = m.why + ": the host's, because the network namespace is not the container's"
+	b.do(why, Call{Name: "open_tree", Args: []Arg{atFDCWD, str("/sys"), bindFlags(true)}, Result: fd})
+	if attr := m.opts.Attr; attr != (bundles.MountAttr{}) {
+		b.setattr(why, fd, attr, true)
+	}
+	b.here(both)
+	b.place(m, fd)
 }
 
 // fsType is the kernel's name: on a pure v2 host "cgroup" means cgroup2.

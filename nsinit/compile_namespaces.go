@@ -5,7 +5,7 @@ import "golang.org/x/sys/unix"
 // namespaces joins what is joined by path and furnishes what is new.
 func (b *builder) namespaces() {
 	for _, j := range b.ns.joined {
-		if j.flag != unix.CLONE_NEWPID && j.flag != unix.CLONE_NEWCGROUP {
+		if j.flag != unix.CLONE_NEWCGROUP && b.ns.entered&j.flag == 0 {
 			b.setns(j)
 		}
 	}

@@ -22,6 +22,10 @@ func (b *builder) rootfs() {
 		b.root = b.open("the root file system, where it is", "root", "openat", atFDCWD, str(b.facts.Root), b.oPathDirectory())
 		return
 	}
+	if b.early {
+		b.call("pivot_root wants it attached", "move_mount", Val{b.root}, empty, atFDCWD, empty, moveBoth)
+		return
+	}
 	if b.sharesRoot() {
 		b.propagate("the root itself must not be shared: its mounts would appear on the host, and pivot_root refuses it",
 			atFDCWD, b.facts.RootMount, bundles.Propagation{Type: unix.MS_PRIVATE})
@@ -44,9 +48,11 @@ func (b *builder) hostPropagation() bundles.Propagation {
 	return p
 }
 
-// sharesRoot says that mounts made in the container reach the host.
+// sharesRoot says that mounts made in the container reach the host, which they
+// never do from a user namespace (copy_mnt_ns, fs/namespace.c).
 func (b *builder) sharesRoot() bool {
-	return strings.HasSuffix(b.spec.Linux.RootfsPropagation, "shared") && b.ns.has(unix.CLONE_NEWNS)
+	return strings.HasSuffix(b.spec.Linux.RootfsPropagation, "shared") && b.ns.has(unix.CLONE_NEWNS) &&
+		!b.ns.has(unix.CLONE_NEWUSER)
 }
 
 var (

@@ -12,7 +12,8 @@ import (
 type namespaceSet struct {
 	created uintptr // CLONE_* flags of the new ones
 	joined  []joinedNamespace
-	pidPath bool // the PID namespace is joined
+	pidPath bool    // the PID namespace is joined
+	entered uintptr // CLONE_* flags of those that the stage has joined
 }
 
 type joinedNamespace struct {
@@ -62,6 +63,8 @@ func cloneFlag(t specs.LinuxNamespaceType) uintptr {
 		return unix.CLONE_NEWUTS
 	case specs.CgroupNamespace:
 		return unix.CLONE_NEWCGROUP
+	case specs.UserNamespace:
+		return unix.CLONE_NEWUSER
 	}
 	return 0
 }
@@ -150,48 +153,23 @@ func (b *builder) fd(want Inherit) Arg {
 }
 
 // clone places the clone of the final process: minirun's own fork, or, when a
-// PID namespace is joined, a clone by the image itself. Then minirun, with its
-// memory and its executable, is never visible in a namespace where others live.
+// PID namespace is joined or the container has a user namespace, a clone by the
+// image itself. Then minirun, with its memory and its executable, is never
+// visible in a namespace where others live.
 func (b *builder) clone() {
 	created := b.ns.created &^ unix.CLONE_NEWCGROUP // unshared once the cgroup is joined
-	if !b.ns.pidPath {
-		b.plan.Clone = created
-		b.do("minirun forks; this image is the new process from its first instruction",
-			Host{Text: "clone({flags=" + flagText(created) + ", exit_signal=SIGCHLD})"})
-		b.closeInherited()
+	b.plan.OwnPID = created&unix.CLONE_NEWPID != 0
+	if b.staged() {
+		b.stage(created)
 		return
 	}
-	b.plan.Staged = true
-	b.startStage()
-	for _, j := range b.ns.joined {
-		if j.flag == unix.CLONE_NEWPID {
-			b.setns(j)
-		}
-	}
-	b.cloneFinal(created|unix.CLONE_PARENT, 0)
-}
-
-// startStage is what a staged plan begins with, in the host's namespaces.
-func (b *builder) startStage() {
-	b.do("minirun forks; this image starts in the host's namespaces", Host{Text: "clone({flags=0, exit_signal=SIGCHLD})"})
+	b.plan.Clone = created
+	b.do("minirun forks; this image is the new process from its first instruction",
+		Host{Text: "clone({flags=" + flagText(created) + ", exit_signal=SIGCHLD})"})
 	b.closeInherited()
-	b.call("nobody inside may open /proc/PID of this process", "prctl",
-		sym(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"), num(0))
 }
 
-// cloneFinal ends the stage: from here on the plan is the final process's.
-// cgroup is the descriptor for CLONE_INTO_CGROUP.
-func (b *builder) cloneFinal(flags uintptr, cgroup uint64) {
-	pid := &Cell{Name: "pid"}
-	args := words("{flags="+flagText(flags)+", exit_signal=0}", uint64(flags), 0, 0, 0, 0, 0, 0, 0, 0, 0, cgroup)
-	b.do("the final process, as minirun's own child", Call{Name: "clone3",
-		Args: []Arg{Ptr{Data: args}, num(len(args.Bytes))}, Result: pid})
-	final := b.fresh("final")
-	b.do("the child goes on with the plan", If{Cell: pid, Cmp: Eq, Value: num(0), To: final})
-	b.do("minirun learns the pid", Mark{Name: MarkStage, Value: Val{pid}})
-	b.call("the stage has served", "exit_group", num(0))
-	b.here(final)
-}
+func (b *builder) staged() bool { return b.ns.pidPath || b.ns.has(unix.CLONE_NEWUSER) }
 
 // closeInherited leaves of the caller's descriptors only those that the plan
 // has a role for. Those of the container's own interface survive the execve.

@@ -19,7 +19,8 @@ import (
 // whose features this version has.
 var recorded = []string{
 	"cri2-container", "cri2-podpid-container", "cri2-sandbox", "ctr", "ctr-joinpidns", "ctr-tty", "ctr2",
-	"docker", "docker-hostpid", "docker-init", "docker-joinpidns", "docker-tty", "podman", "podman-init", "podman-joinpidns",
+	"ctr-userns", "docker", "docker-hostpid", "docker-init", "docker-joinpidns", "docker-tty", "podman", "podman-init",
+	"podman-joinpidns", "podman-userns",
 }
 
 func loadRecorded(t testing.TB, name string) *specs.Spec {

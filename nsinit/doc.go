@@ -16,6 +16,7 @@
 // in which they stand in the plan:
 //
 //	compile_start.go       descriptors, the clone, signals, session
+//	compile_stage.go       the staged clone: namespaces joined before it, the user namespace
 //	compile_namespaces.go  namespaces joined, hostname, loopback, the cgroup
 //	compile_rootfs.go      the root as a mount of its own; later pivot_root
 //	compile_mounts.go      mounts, and compile_cgroup.go those of type cgroup

@@ -1,5 +1,7 @@
 package nsinit
 
+import "github.com/opencontainers/runtime-spec/specs-go"
+
 // Facts is what Compile has to know of the host and of the caller. It is
 // gathered by minirun before the clone and is plain data, so that a plan can
 // be compiled, printed and tested on any machine and without privileges.
@@ -14,8 +16,8 @@ type Facts struct {
 	IgnoredSignals []int    // signals that the caller ignores, and an execve would pass on
 	Stdio          [3]Stdio // what descriptors 0, 1 and 2 are
 	PreserveFDs    int      // descriptors 3 to 2+PreserveFDs go to the container
-	Bounding       uint64   // the caller's bounding set
-	Permitted      uint64   // the caller's permitted set
+	Bounding       uint64   // the caller's bounding set; in a user namespace it is full
+	Permitted      uint64   // the caller's permitted set; likewise
 	Home           string   // home directory of process.user in the container's passwd file
 
 	SELinux  bool   // the kernel enforces or logs by it; looked up when a label is asked for
@@ -30,12 +32,30 @@ type Facts struct {
 	// PIDFD_GET_INFO of Linux 6.16. Only an Init wants to know.
 	ExitInfo bool
 
+	// Rootless says that minirun may not do what takes CAP_SYS_ADMIN before it
+	// is in the container's user namespace.
+	Rootless bool
+	// InUserNS says that minirun itself is in a user namespace, which makes no
+	// device nodes.
+	InUserNS bool
+	// UIDMappings are those of the user namespace that is joined, if minirun
+	// could read them; those of a new one are in config.json.
+	UIDMappings []specs.LinuxIDMapping
+	// OOMScoreAdj is minirun's own, which a process inherits.
+	OOMScoreAdj int
+	// Limits are minirun's own hard limits, for those of process.rlimits and in
+	// their order.
+	Limits []Limit
+
 	Wait         bool // create: stop before the execve until start is called
 	Console      bool // process.terminal: pass the master over RoleConsole
 	NoPivot      bool
 	NoNewKeyring bool
 	IntoCgroup   bool // the fork itself places the process in its cgroup (v2), no wait for a join
 }
+
+// Limit is a resource limit as getrlimit(2) reads it.
+type Limit struct{ Soft, Hard uint64 }
 
 // Stdio says what a standard descriptor is, as far as handing it to the
 // container's user is concerned.

@@ -3,6 +3,7 @@ package nsinit
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +14,7 @@ import (
 func Lint(p *Plan) error {
 	l := linter{plan: p, first: map[string]int{}, last: map[string]int{}}
 	l.index()
-	for _, check := range []func() error{l.order, l.clean, l.ends, l.execs, l.filters, l.descriptors} {
+	for _, check := range []func() error{l.order, l.clean, l.ends, l.execs, l.filters, l.users, l.descriptors} {
 		if err := check(); err != nil {
 			return fmt.Errorf("plan: bug: %w", err)
 		}
@@ -29,20 +30,39 @@ func Lint(p *Plan) error {
 type linter struct {
 	plan        *Plan
 	first, last map[string]int
+	stage       int // number of steps of the stage
 }
 
 func (l *linter) index() {
+	l.stage = slices.IndexFunc(l.plan.Steps, func(s Step) bool { m, ok := s.Op.(Mark); return ok && m.Name == MarkStage })
 	for i, s := range l.plan.Steps {
 		c, ok := s.Op.(Call)
 		if !ok {
 			continue
 		}
-		kind := kindOf(c)
+		kind := l.kindOf(i, c)
 		if _, seen := l.first[kind]; !seen {
 			l.first[kind] = i
 		}
 		l.last[kind] = i
 	}
+}
+
+// kindOf tells the stage's change to root of a user namespace, and the limits
+// that it raises, from the container's own ids and limits.
+func (l *linter) kindOf(i int, c Call) string {
+	kind := kindOf(c)
+	switch kind {
+	case "setgroups", "setresgid", "setresuid", "prlimit64":
+		if i < l.stage {
+			return "stage " + kind
+		}
+	case "PR_SET_DUMPABLE":
+		if v, ok := c.Args[1].(Const); ok && v.V != 0 {
+			return "PR_SET_DUMPABLE 1"
+		}
+	}
+	return kind
 }
 
 func kindOf(c Call) string {
@@ -57,6 +77,7 @@ func (l *linter) order() error {
 	for _, pair := range [][2]string{
 		{"close_range", "setns"},          // nothing inherited is open where others live
 		{"PR_SET_DUMPABLE", "setns"},      // nobody who lives there may look into the stage
+		{"setns", "PR_SET_DUMPABLE 1"},    //
 		{"rt_sigprocmask", "pivot_root"},  // no signal of the caller's mask in the container
 		{"setsid", "pivot_root"},          //
 		{"move_mount", "setresuid"},       // mounting needs CAP_SYS_ADMIN
@@ -134,6 +155,37 @@ func (l *linter) filters() error {
 		}
 	}
 	return fmt.Errorf("step %d, seccomp, comes without PR_SET_NO_NEW_PRIVS and without CAP_SYS_ADMIN", at+1)
+}
+
+// users demands that a process which enters a user namespace becomes its root
+// before it does anything else, and not before the ids are mapped: an execve
+// would cost it every capability, and a file would be nobody's.
+func (l *linter) users() error {
+	at := slices.IndexFunc(l.plan.Steps, entersUser)
+	if at < 0 {
+		return nil
+	}
+	mapped := l.plan.Steps[at].Op.(Call).Name == "setns"
+	for i, s := range l.plan.Steps[at+1:] {
+		c, ok := s.Op.(Call)
+		switch {
+		case !ok:
+		case c.Name == "read":
+			mapped = true
+		case !mapped:
+			return fmt.Errorf("step %d, %s, comes before the ids of the user namespace are mapped", at+i+2, c.Name)
+		case c.Name == "setresuid":
+			return nil
+		case c.Name != "setgroups" && c.Name != "setresgid" && c.Name != "close":
+			return fmt.Errorf("step %d, %s, comes before the process is root of its user namespace", at+i+2, c.Name)
+		}
+	}
+	return fmt.Errorf("step %d enters a user namespace, and the process never becomes its root", at+1)
+}
+
+func entersUser(s Step) bool {
+	c, ok := s.Op.(Call)
+	return ok && (c.Name == "unshare" && hasFlag(c, 0, unix.CLONE_NEWUSER) || c.Name == "setns" && hasFlag(c, 1, unix.CLONE_NEWUSER))
 }
 
 // descriptors demands that whatever opens a descriptor makes it close-on-exec.

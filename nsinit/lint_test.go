@@ -109,6 +109,41 @@ func TestLintCatchesAnInitOutOfOrder(t *testing.T) {
 	}
 }
 
+// Whoever enters a user namespace waits for its mappings and becomes its root,
+// and only then does anything else.
+func TestLintCatchesAUserNamespaceOutOfOrder(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*Plan)
+		want  string
+	}{
+		"ids before the mappings": {func(p *Plan) {
+			p.Steps = slices.DeleteFunc(p.Steps, func(s Step) bool { c, ok := s.Op.(Call); return ok && c.Name == "read" })
+		}, "before the ids of the user namespace are mapped"},
+		"never root": {func(p *Plan) {
+			i := indexOf(p, "setresuid")
+			p.Steps = slices.Delete(p.Steps, i, i+1)
+		}, "before the process is root"},
+		"an execve before the mappings": {func(p *Plan) {
+			before(p, "setgroups", Step{Op: Call{Name: "execve"}})
+		}, "before the process is root"},
+		"a clone before root": {func(p *Plan) {
+			before(p, "setresuid", Step{Op: Call{Name: "clone3"}})
+		}, "clone3"},
+		"a namespace joined where others can look": {func(p *Plan) {
+			before(p, "unshare", Step{Op: Call{Name: "prctl", Args: []Arg{sym(unix.PR_SET_DUMPABLE, "PR_SET_DUMPABLE"), num(1)}}},
+				Step{Op: Call{Name: "setns", Args: []Arg{num(3), num(unix.CLONE_NEWNET)}}})
+		}, "PR_SET_DUMPABLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := compileFor(t, loadRecorded(t, "ctr-userns"), "amd64")
+			c.spoil(p)
+			if err := Lint(p); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func indexOf(p *Plan, call string) int {
 	return slices.IndexFunc(p.Steps, func(s Step) bool {
 		c, ok := s.Op.(Call)

@@ -24,6 +24,8 @@ type Plan struct {
 	// listener along with a report, by SCM_RIGHTS: the Report descriptor has to
 	// be a socket by then.
 	Listener bool
+	// OwnPID is set when the final process is PID 1 of a new namespace.
+	OwnPID bool
 	// Init is the built-in init, a plan of its own that this one ends in
 	// (RoleInit); nil without --init.
 	Init *Plan
@@ -57,6 +59,7 @@ const (
 	RoleMount     Role = "mount"     // detached mount that minirun made for mounts[N]
 	RoleJoin      Role = "join"      // exec: pidfd of the init whose container is joined
 	RoleCgroup    Role = "cgroup"    // exec: the container's cgroup, for CLONE_INTO_CGROUP
+	RoleCgroupNS  Role = "cgroupns"  // exec: the cgroup namespace of a container with a user namespace
 	RoleRoot      Role = "root"      // exec: root directory of a container without a mount namespace
 	RoleInit      Role = "init"      // image of Plan.Init
 )
@@ -150,6 +153,7 @@ type Mark struct {
 
 // The names of marks.
 const (
+	MarkUser    = "user"    // staged: minirun maps the ids of the user namespace now, or checks those it has
 	MarkStage   = "stage"   // staged: the value is the final process's pid, as minirun sees it
 	MarkHooks   = "hooks"   // minirun runs the hooks of the runtime namespace now
 	MarkHook    = "hook"    // a hook inside the container ended with this wait status

@@ -247,7 +247,7 @@ func (b *birth) start(files []uintptr, cgroup int) error {
 // limits, then what the image reports and waits for.
 func (b *birth) raise() error {
 	if b.plan.Staged {
-		if err := b.awaitMark(nsinit.MarkStage); err != nil {
+		if err := b.awaitStage(); err != nil {
 			return err
 		}
 	}

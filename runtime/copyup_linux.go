@@ -26,11 +26,29 @@ func (b *birth) copyUp(i int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := copyInto(mount, b.facts.Root, m.Destination); err != nil {
+	err = b.ownByRoot(mount)
+	if err == nil {
+		err = copyInto(mount, b.facts.Root, m.Destination)
+	}
+	if err != nil {
 		unix.Close(mount)
 		return -1, err
 	}
 	return mount, nil
+}
+
+// ownByRoot gives a mount that minirun made to the root of a user namespace.
+func (b *birth) ownByRoot(mount int) error {
+	l := b.bundle.Spec.Linux
+	if !hasUser(l) || len(l.UIDMappings) == 0 || len(l.GIDMappings) == 0 {
+		return nil
+	}
+	uid, _ := bundles.MapID(l.UIDMappings, 0)
+	gid, _ := bundles.MapID(l.GIDMappings, 0)
+	if err := unix.Fchownat(mount, "", int(uid), int(gid), unix.AT_EMPTY_PATH); err != nil {
+		return fmt.Errorf("fchownat: %w", err)
+	}
+	return nil
 }
 
 func (b *birth) detachedTmpfs(m *specs.Mount, mode uint32) (int, error) {

@@ -97,6 +97,9 @@ func (x *execution) compile() error {
 		return err
 	}
 	paths := x.group.Paths()
+	if err := x.userFacts(join); err != nil {
+		return err
+	}
 	join.IntoCgroup = len(paths) == 1 && paths[""] != ""
 	x.inGroup = join.IntoCgroup
 	if x.plan, err = nsinit.CompileExec(x.bundle.Spec, x.bundle.Spec.Process, x.facts, join); err != nil {
@@ -126,6 +129,18 @@ func (x *execution) gatherFacts() error {
 	f.Home = homeOf(x.bundle, procPath(x.init.r.Pid)+"/root")
 	labelFacts(f, x.bundle.Spec)
 	return nil
+}
+
+// userFacts are those of a container with a user namespace.
+func (x *execution) userFacts(j nsinit.Join) error {
+	user := j.Namespaces&unix.CLONE_NEWUSER != 0
+	if user {
+		var err error
+		if x.facts.UIDMappings, err = readMappings(procPath(x.init.r.Pid) + "/uid_map"); err != nil {
+			return err
+		}
+	}
+	return processFacts(&x.facts, x.bundle.Spec.Process, user)
 }
 
 // joins compares the init's namespaces with minirun's own, and its root.
@@ -185,16 +200,23 @@ func (b *birth) joinDescriptor(role nsinit.Role) (int, error) {
 	case nsinit.RoleJoin:
 		return b.init.pidfd, nil
 	case nsinit.RoleRoot:
-		root := procPath(b.init.r.Pid) + "/root"
-		fd, err := openAt(unix.AT_FDCWD, root, unix.O_PATH|unix.O_DIRECTORY, 0)
-		if err != nil {
-			return -1, fmt.Errorf("open %s: %w", root, err)
-		}
-		return b.theirsIs(fd, nil)
+		return b.openOfInit("root", unix.O_PATH|unix.O_DIRECTORY)
+	case nsinit.RoleCgroupNS:
+		return b.openOfInit("ns/cgroup", unix.O_RDONLY)
 	case nsinit.RoleCgroup:
 		return b.cgroupAlone()
 	}
 	return -1, fmt.Errorf("bug: nobody knows the role %q", role)
+}
+
+// openOfInit opens a link in the init's /proc.
+func (b *birth) openOfInit(link string, flags int) (int, error) {
+	path := procPath(b.init.r.Pid) + "/" + link
+	fd, err := openAt(unix.AT_FDCWD, path, flags, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open %s: %w", path, err)
+	}
+	return b.theirsIs(fd, nil)
 }
 
 // cgroupAlone opens the container's cgroup as the root of a mount that is

@@ -103,11 +103,11 @@ func (x *execution) bear() error {
 	if err := x.start(files, -1); err != nil {
 		return err
 	}
-	if err := x.awaitMark(nsinit.MarkStage); err != nil {
+	if err := x.awaitStage(); err != nil {
 		return err
 	}
 	x.init.told.Say(fmt.Sprintf("exec: the stage has joined by setns and cloned %d, for %s", x.pid, x.bundle.Spec.Process.Args[0]))
-	for _, step := range []func() error{x.enterGroup, x.adjustOOM, x.watch, x.recheck, x.proceed, x.serve, x.executed} {
+	for _, step := range []func() error{x.enterGroup, x.watch, x.recheck, x.proceed, x.serve, x.executed} {
 		if err := step(); err != nil {
 			return err
 		}

@@ -41,7 +41,8 @@ func gatherFacts(b *bundles.Bundle, h *cgroups.Host, g *cgroups.Group) (nsinit.F
 	f.Cgroups = cgroupMounts(b.Spec, h, g)
 	f.Home = homeOf(b, f.Root)
 	labelFacts(&f, b.Spec)
-	return f, nil
+	err = userFacts(&f, b.Spec)
+	return f, err
 }
 
 // readSelf takes from /proc/self/status what an execve passes on.
@@ -51,6 +52,9 @@ func readSelf(f *nsinit.Facts, status string) {
 		switch key {
 		case "CapPrm":
 			f.Permitted, _ = strconv.ParseUint(value, 16, 64)
+		case "CapEff":
+			effective, _ := strconv.ParseUint(value, 16, 64)
+			f.Rootless = effective&(1<<unix.CAP_SYS_ADMIN) == 0
 		case "CapBnd":
 			f.Bounding, _ = strconv.ParseUint(value, 16, 64)
 		case "SigIgn":

@@ -36,7 +36,7 @@ func featuresOf(version string, killable bool) []byte {
 func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.open('{')
 	w.listField("capabilities", bundles.KnownCapabilities())
-	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "uts"})
+	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "user", "uts"})
 	w.flagsField("cgroup", []flagField{
 		{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", false},
 	})

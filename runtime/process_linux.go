@@ -74,7 +74,7 @@ func exitCode(s unix.WaitStatus) int {
 }
 
 // ownPidNS says whether the container's processes die with its init.
-func (b *birth) ownPidNS() bool { return b.plan.Clone&unix.CLONE_NEWPID != 0 }
+func (b *birth) ownPidNS() bool { return b.plan.OwnPID }
 
 func pidNamespace(pid int) (uint64, error) {
 	var st unix.Stat_t
@@ -164,29 +164,15 @@ func (b *birth) pipe(ours *int, their int) (int, error) {
 	return b.theirsIs(p[their], nil)
 }
 
-// adjustOOM is process.oomScoreAdj. Below the caller's own it takes
-// CAP_SYS_RESOURCE.
+// adjustOOM is process.oomScoreAdj, which a stage sets itself. Below the
+// caller's own it takes CAP_SYS_RESOURCE.
 func (b *birth) adjustOOM() error {
 	adj := b.bundle.Spec.Process.OOMScoreAdj
-	if adj == nil {
-		return nil
-	}
-	return setOOMScoreAdj(b.pid, *adj)
-}
-
-func setOOMScoreAdj(pid, adj int) error {
-	path := procPath(pid) + "/oom_score_adj"
-	want := strconv.Itoa(adj)
-	if have, err := readFileAt(unix.AT_FDCWD, path); err == nil && string(have) == want+"\n" {
+	if adj == nil || b.plan.Staged || *adj == b.facts.OOMScoreAdj {
 		return nil // engines write 0 into every config; no privilege is needed for no change
 	}
-	fd, err := openAt(unix.AT_FDCWD, path, unix.O_WRONLY, 0)
-	if err == nil {
-		_, err = unix.Write(fd, []byte(want))
-		unix.Close(fd)
-	}
-	if err != nil {
-		return fmt.Errorf("process.oomScoreAdj %d: %w", adj, err)
+	if err := writeProc(procPath(b.pid)+"/oom_score_adj", strconv.Itoa(*adj)); err != nil {
+		return fmt.Errorf("process.oomScoreAdj: %w", err)
 	}
 	return nil
 }

@@ -46,17 +46,6 @@ func (b *birth) afterEOF() error {
 	return fmt.Errorf("init ended before the container was created: %s", statusText(status))
 }
 
-func (b *birth) awaitMark(name string) error {
-	r, err := b.next()
-	if err != nil {
-		return err
-	}
-	if r == nil || b.markOf(*r) != name {
-		return fmt.Errorf("init ended before its clone")
-	}
-	return b.adopt(int(r.Value))
-}
-
 // adopt goes over from the stage to the final process, which is our child too.
 func (b *birth) adopt(pid int) error {
 	if _, err := b.reap(); err != nil {

@@ -93,12 +93,31 @@ func TestEveryStepMayFail(t *testing.T) {
 	}
 }
 
+// What a user namespace has of its own is the stage; the rest is as above.
+func TestEveryStepIntoAUserNamespaceMayFail(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("a plan whose steps can be failed one by one")
+	r.Faulty()
+	c := mappedContainer(r, rig.Sh("exit 0"), rig.Bind(r.Mkdir("volume"), "/volume"))
+	steps := planOf(r, c)
+	end := slices.IndexFunc(steps, func(s step) bool { return s.Call == "exit_group" })
+	if end < 0 {
+		t.Fatal("the plan has no stage")
+	}
+	failSteps(r, c, nil, steps[:end+1], unix.EPERM)
+}
+
 func failEachStep(r *rig.Rig, c, host *rig.Container, steps []step) {
 	r.Helper()
 	errnos := []unix.Errno{unix.EPERM, unix.ENOENT, unix.ENOMEM}
 	if testing.Short() {
 		errnos = errnos[:1]
 	}
+	failSteps(r, c, host, steps, errnos...)
+}
+
+func failSteps(r *rig.Rig, c, host *rig.Container, steps []step, errnos ...unix.Errno) {
+	r.Helper()
 	failed, calls := 0, 0
 	for _, s := range steps {
 		if s.Call == "" {
