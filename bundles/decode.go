@@ -3,8 +3,7 @@ package bundles
 import "github.com/opencontainers/runtime-spec/specs-go"
 
 // Decode reads a config.json of runtime-spec 1.3: every property that a
-// Linux runtime can see, supported or not, so that Validate can refuse by
-// name what is not. Properties for other platforms (solaris, windows, vm,
+// Linux runtime can see. Properties for other platforms (solaris, windows, vm,
 // zos, freebsd, process.commandLine, process.user.username) and unknown ones
 // are ignored.
 //

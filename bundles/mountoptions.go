@@ -21,7 +21,8 @@ type MountOptions struct {
 	Recursive bool // rbind
 	Remount   bool
 	TmpCopyUp bool // fill a new tmpfs with what it covers
-	IDMap     bool // idmap or ridmap
+	IDMap     bool // idmap or ridmap, or mappings of the mount's own
+	IDMapTree bool // ridmap
 
 	// SBFlags are the options of the superblock for FSCONFIG_SET_FLAG, one
 	// for each subject. Those that switch off what a new superblock does not
@@ -56,7 +57,7 @@ type KV struct {
 // ParseMount parses the options of m. It is a bind mount also where only its
 // type says so, as crun has it.
 func ParseMount(m *specs.Mount) (MountOptions, error) {
-	return parseMountOptions(MountOptions{Bind: m.Type == "bind"}, m.Options)
+	return parseMountOptions(MountOptions{Bind: m.Type == "bind", IDMap: len(m.UIDMappings)+len(m.GIDMappings) > 0}, m.Options)
 }
 
 // ParseMountOptions gives a meaning to each option of mounts[].options:

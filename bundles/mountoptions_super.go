@@ -70,7 +70,7 @@ func (o *MountOptions) operation(name string) bool {
 	case "tmpcopyup":
 		o.TmpCopyUp = true
 	case "idmap", "ridmap":
-		o.IDMap = true
+		o.IDMap, o.IDMapTree = true, name == "ridmap"
 	case "defaults":
 		// rw, suid, dev, exec, async: what a mount has anyway.
 	case "silent", "loud":
@@ -105,10 +105,10 @@ func (o *MountOptions) data(option string) {
 func KnownMountOptions() []string {
 	return []string{
 		"async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec",
-		"iversion", "lazytime", "loud", "mand", "noatime", "nodev", "nodiratime", "noexec",
+		"idmap", "iversion", "lazytime", "loud", "mand", "noatime", "nodev", "nodiratime", "noexec",
 		"noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime", "nosuid",
 		"nosymfollow", "private", "ratime", "rbind", "rdev", "rdiratime", "relatime",
-		"remount", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec",
+		"remount", "rexec", "ridmap", "rnoatime", "rnodev", "rnodiratime", "rnoexec",
 		"rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro", "rprivate",
 		"rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid",
 		"rsymfollow", "runbindable", "rw", "shared", "silent", "slave", "strictatime",

@@ -79,7 +79,7 @@ func TestMountOptionsTogether(t *testing.T) {
 		{"bind", MountOptions{Bind: true}},
 		{"rbind", MountOptions{Bind: true, Recursive: true}},
 		{"idmap", MountOptions{IDMap: true}},
-		{"ridmap", MountOptions{IDMap: true}},
+		{"ridmap", MountOptions{IDMap: true, IDMapTree: true}},
 		{"tmpcopyup", MountOptions{TmpCopyUp: true}},
 
 		// The last one counts.
@@ -146,7 +146,7 @@ func TestEveryOptionOfTheSpecificationIsKnown(t *testing.T) {
 		if err != nil || o.Data != nil {
 			t.Errorf("%s: got %+v, %v", name, o, err)
 		}
-		if !o.IDMap && !slices.Contains(known, name) {
+		if !slices.Contains(known, name) {
 			t.Errorf("%s is not listed", name)
 		}
 	}

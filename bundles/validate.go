@@ -8,8 +8,7 @@ import (
 
 // Validate returns the first problem of a decoded config.json that can be
 // told without looking at the host, in one line that starts with the path of
-// the property: first what runtime-spec or the kernel does not allow, then
-// what this version of minirun does not support.
+// the property: what runtime-spec or the kernel does not allow.
 func Validate(s *specs.Spec) error {
 	return cmp.Or(
 		in("ociVersion", checkVersion(s.Version)),
@@ -23,16 +22,13 @@ func Validate(s *specs.Spec) error {
 		in("domainname", checkNodeName(s.Domainname, s.Linux)),
 		checkSysctls(s),
 		checkUserNamespace(s),
-		refuseUnsupported(s),
+		checkIDMappedMounts(s),
 	)
 }
 
 // ValidateProcess is Validate for the process object of exec.
 func ValidateProcess(p *specs.Process) error {
-	return cmp.Or(
-		in("process", checkProcess(p)),
-		refuseUnsupported(&specs.Spec{Process: p}),
-	)
+	return in("process", checkProcess(p))
 }
 
 // ValidateResources is Validate for the resources object of update.

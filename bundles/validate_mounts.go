@@ -1,6 +1,7 @@
 package bundles
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -18,6 +19,8 @@ func checkMount(m specs.Mount) error {
 		return err
 	case o.TmpCopyUp && (m.Type != "tmpfs" || o.Bind || o.Remount):
 		return bad("options", "tmpcopyup is for a new tmpfs only")
+	case o.IDMap && (!o.Bind || o.Remount):
+		return bad("options", "an idmapped mount is a new bind mount")
 	case o.Bind:
 		return checkBind(&m, &o)
 	case m.Type == "" && !o.Remount:
@@ -31,6 +34,27 @@ func checkBind(m *specs.Mount, o *MountOptions) error {
 		return bad("source", "missing, a bind mount needs it")
 	}
 	return nil
+}
+
+// checkIDMappedMounts checks the mappings of mounts. Without any, a mount has
+// those of the container's user namespace.
+func checkIDMappedMounts(s *specs.Spec) error {
+	return each("mounts", s.Mounts, func(m specs.Mount) error {
+		o, err := ParseMount(&m)
+		switch {
+		case err != nil || !o.IDMap:
+			return err
+		case len(m.UIDMappings) == 0 && len(m.GIDMappings) == 0 && Namespace(s.Linux, specs.UserNamespace) == nil:
+			return bad("options", "idmap needs uidMappings and gidMappings where the container has no user namespace")
+		case len(m.UIDMappings) == 0 && len(m.GIDMappings) == 0:
+			return nil
+		case len(m.UIDMappings) == 0:
+			return bad("uidMappings", "missing beside gidMappings")
+		case len(m.GIDMappings) == 0:
+			return bad("gidMappings", "missing beside uidMappings")
+		}
+		return cmp.Or(in("uidMappings", checkIDMappings(m.UIDMappings)), in("gidMappings", checkIDMappings(m.GIDMappings)))
+	})
 }
 
 // Warnings tells, a line each, what a valid config.json asks for and the

@@ -2,6 +2,7 @@ package bundles
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ func checkLinux(l *specs.Linux) error {
 	return cmp.Or(
 		each("namespaces", l.Namespaces, checkNamespace),
 		unique("namespaces", "type", l.Namespaces, func(n specs.LinuxNamespace) string { return string(n.Type) }),
+		in("timeOffsets", checkTimeOffsets(l)),
 		each("devices", l.Devices, checkDevice),
 		in("rootfsPropagation", checkPropagation(l.RootfsPropagation)),
 		in("maskedPaths", checkHidden(l, l.MaskedPaths)),
@@ -61,6 +63,30 @@ func checkNamespace(n specs.LinuxNamespace) error {
 	}
 	if n.Path != "" {
 		return in("path", absolute(n.Path))
+	}
+	return nil
+}
+
+// checkTimeOffsets admits what /proc/PID/timens_offsets takes
+// (time_namespaces(7)), for a new namespace only: a joined one has its own.
+func checkTimeOffsets(l *specs.Linux) error {
+	if len(l.TimeOffsets) == 0 {
+		return nil
+	}
+	if err := needNamespace(l, specs.TimeNamespace); err != nil {
+		return err
+	}
+	if Namespace(l, specs.TimeNamespace).Path != "" {
+		return bad("", "the time namespace is joined by path and has offsets already")
+	}
+	for _, clock := range slices.Sorted(maps.Keys(l.TimeOffsets)) {
+		offset := l.TimeOffsets[clock]
+		if clock != "monotonic" && clock != "boottime" {
+			return bad("", "unknown clock %q, want monotonic or boottime", clock)
+		}
+		if offset.Nanosecs >= 1e9 {
+			return in(clock, bad("nanosecs", "%d is not below a second", offset.Nanosecs))
+		}
 	}
 	return nil
 }

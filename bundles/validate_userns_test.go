@@ -1,6 +1,9 @@
 package bundles
 
 import (
+	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +80,31 @@ func TestUserNamespacesAreValidated(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+func TestRootlessConfig(t *testing.T) {
+	s, err := Decode(RootlessConfig(1000, 1001))
+	if err == nil {
+		err = Validate(s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := func(id uint32) []specs.LinuxIDMapping { return []specs.LinuxIDMapping{{HostID: id, Size: 1}} }
+	if !reflect.DeepEqual(s.Linux.UIDMappings, one(1000)) || !reflect.DeepEqual(s.Linux.GIDMappings, one(1001)) {
+		t.Errorf("mappings %v and %v", s.Linux.UIDMappings, s.Linux.GIDMappings)
+	}
+	if Namespace(s.Linux, specs.UserNamespace) == nil || Namespace(s.Linux, specs.NetworkNamespace) != nil || s.Linux.Resources != nil {
+		t.Errorf("namespaces %v, resources %v", s.Linux.Namespaces, s.Linux.Resources)
+	}
+	for _, m := range s.Mounts {
+		if slices.Contains(m.Options, "gid=5") || m.Destination == "/sys" && (m.Source != "/sys" || !slices.Contains(m.Options, "rro")) {
+			t.Errorf("mount %+v", m)
+		}
+	}
+	if err := json.Unmarshal(RootlessConfig(0, 0), new(specs.Spec)); err != nil {
+		t.Error(err)
 	}
 }
 

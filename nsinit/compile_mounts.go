@@ -108,6 +108,7 @@ func (b *builder) bind(m mounting) {
 	fd, opened := b.sources[earlyMount(m.index)]
 	if !opened {
 		fd = b.open(m.why, "mount", "open_tree", atFDCWD, str(m.Source), bindFlags(m.opts.Recursive))
+		b.idmap(m.why, m.index, fd)
 	}
 	if m.opts.Attr != (bundles.MountAttr{}) {
 		b.setattr(m.why, fd, m.opts.Attr, false)

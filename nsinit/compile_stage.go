@@ -20,6 +20,7 @@ func (b *builder) stage(created uintptr) {
 	case !b.ns.has(unix.CLONE_NEWUSER):
 		b.undumpable()
 		b.joinBefore(unix.CLONE_NEWPID)
+		b.unshareTime()
 	case b.facts.Rootless:
 		b.enterUser()
 		b.undumpable()
@@ -31,7 +32,7 @@ func (b *builder) stage(created uintptr) {
 		b.joinBefore(^uintptr(unix.CLONE_NEWCGROUP | unix.CLONE_NEWUSER))
 		b.enterUser()
 	}
-	b.cloneFinal(created&^unix.CLONE_NEWUSER|unix.CLONE_PARENT, 0)
+	b.cloneFinal(created&^(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME)|unix.CLONE_PARENT, 0)
 }
 
 // startStage is what a staged plan begins with, in the host's namespaces.
@@ -75,8 +76,10 @@ func (b *builder) joinBefore(kinds uintptr) {
 // (user_namespaces(7)).
 func (b *builder) enterUser() {
 	if b.ns.created&unix.CLONE_NEWUSER != 0 {
-		b.call("a user namespace, in which this process has every capability", "unshare", sym(unix.CLONE_NEWUSER, "CLONE_NEWUSER"))
+		flags := b.ns.created & (unix.CLONE_NEWUSER | unix.CLONE_NEWTIME)
+		b.call("a user namespace, in which this process has every capability", "unshare", sym(uint64(flags), flagText(flags)))
 		b.do("its ids have no meaning yet", Mark{Name: MarkUser, Value: num(0)})
+		b.hostOffsets(flags)
 		b.do("minirun maps them", Host{Text: fmt.Sprintf(`write("uid_map", "%s"), write("gid_map", "%s")`,
 			MapText(b.spec.Linux.UIDMappings), MapText(b.spec.Linux.GIDMappings))})
 	} else {
@@ -89,6 +92,42 @@ func (b *builder) enterUser() {
 	}
 	b.await("until the ids have a meaning")
 	b.becomeRoot()
+	if b.ns.created&unix.CLONE_NEWUSER == 0 {
+		b.unshareTime()
+	}
+}
+
+// unshareTime makes a time namespace, which the final process is born into.
+// Its offsets can be set until then (time_namespaces(7)).
+func (b *builder) unshareTime() {
+	const flag = uintptr(unix.CLONE_NEWTIME)
+	if b.ns.created&flag == 0 {
+		return
+	}
+	b.call("a time namespace, for the final process", "unshare", sym(uint64(flag), flagText(flag)))
+	if len(b.spec.Linux.TimeOffsets) == 0 {
+		return
+	}
+	b.do("its clocks are the host's yet", Mark{Name: MarkTime, Value: num(0)})
+	b.hostOffsets(flag)
+	b.await("until the clocks are set")
+}
+
+func (b *builder) hostOffsets(flags uintptr) {
+	if text := OffsetText(b.spec.Linux.TimeOffsets); flags&unix.CLONE_NEWTIME != 0 && text != "" {
+		b.do("minirun sets linux.timeOffsets", Host{Text: fmt.Sprintf("write(\"timens_offsets\", %q)", text)})
+	}
+}
+
+// OffsetText is linux.timeOffsets as /proc/PID/timens_offsets takes it.
+func OffsetText(offsets map[string]specs.LinuxTimeOffset) string {
+	var text []byte
+	for _, clock := range [...]string{"boottime", "monotonic"} {
+		if o, ok := offsets[clock]; ok {
+			text = fmt.Appendf(text, "%s %d %d\n", clock, o.Secs, o.Nanosecs)
+		}
+	}
+	return string(text)
 }
 
 // readable lets a minirun without privileges look into the process, where the
@@ -147,7 +186,9 @@ func (b *builder) openEarly() {
 	b.call("its place, for the copy of the mounts that the clone makes", "chdir", str(b.facts.Root))
 	for i, m := range b.spec.Mounts {
 		if o := b.options[i]; o.Bind && !o.Remount && !b.mountFacts(i).Detached {
-			b.sources[earlyMount(i)] = b.source(earlyMount(i), fmt.Sprintf("mounts[%d]: %s", i, m.Source), m.Source, o.Recursive)
+			why := fmt.Sprintf("mounts[%d]: %s", i, m.Source)
+			b.sources[earlyMount(i)] = b.source(earlyMount(i), why, m.Source, o.Recursive)
+			b.idmap(why, i, b.sources[earlyMount(i)])
 		}
 	}
 	if b.boundDev() {

@@ -65,6 +65,8 @@ func cloneFlag(t specs.LinuxNamespaceType) uintptr {
 		return unix.CLONE_NEWCGROUP
 	case specs.UserNamespace:
 		return unix.CLONE_NEWUSER
+	case specs.TimeNamespace:
+		return unix.CLONE_NEWTIME
 	}
 	return 0
 }
@@ -133,6 +135,11 @@ func (b *builder) inherit() {
 			add(Inherit{Role: RoleMount, N: i})
 		}
 	}
+	for i := range b.options {
+		if b.options[i].IDMap {
+			add(Inherit{Role: RoleIDMap, N: i})
+		}
+	}
 	if b.joining != nil {
 		for _, role := range b.joining.roles() {
 			add(Inherit{Role: role})
@@ -153,8 +160,8 @@ func (b *builder) fd(want Inherit) Arg {
 }
 
 // clone places the clone of the final process: minirun's own fork, or, when a
-// PID namespace is joined or the container has a user namespace, a clone by the
-// image itself. Then minirun, with its memory and its executable, is never
+// PID namespace is joined, or the container has a user namespace or a new time
+// namespace, a clone by the image itself. Then minirun, with its memory and its executable, is never
 // visible in a namespace where others live.
 func (b *builder) clone() {
 	created := b.ns.created &^ unix.CLONE_NEWCGROUP // unshared once the cgroup is joined
@@ -169,7 +176,9 @@ func (b *builder) clone() {
 	b.closeInherited()
 }
 
-func (b *builder) staged() bool { return b.ns.pidPath || b.ns.has(unix.CLONE_NEWUSER) }
+func (b *builder) staged() bool {
+	return b.ns.pidPath || b.ns.has(unix.CLONE_NEWUSER) || b.ns.created&unix.CLONE_NEWTIME != 0
+}
 
 // closeInherited leaves of the caller's descriptors only those that the plan
 // has a role for. Those of the container's own interface survive the execve.

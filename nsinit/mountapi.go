@@ -63,6 +63,23 @@ func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursiv
 	b.call(why, "mount_setattr", Val{fd}, empty, sym(flags, text), b.shared(data), num(len(data.Bytes)))
 }
 
+// idmap gives mounts[i], which is not attached yet, the mappings that config.json
+// has for it. That takes CAP_SYS_ADMIN where the filesystem was mounted
+// (can_idmap_mount, fs/namespace.c).
+func (b *builder) idmap(why string, i int, mount *Cell) {
+	if !b.options[i].IDMap {
+		return
+	}
+	ns := b.fd(Inherit{Role: RoleIDMap, N: i}).(Const)
+	flags, text := uint64(unix.AT_EMPTY_PATH), "AT_EMPTY_PATH"
+	if b.options[i].IDMapTree {
+		flags, text = flags|unix.AT_RECURSIVE, text+"|AT_RECURSIVE"
+	}
+	data := words("{attr_set=MOUNT_ATTR_IDMAP, userns_fd="+ns.Text+"}", unix.MOUNT_ATTR_IDMAP, 0, 0, ns.V)
+	b.call(why+", idmapped", "mount_setattr", Val{mount}, empty, sym(flags, text), Ptr{Data: data}, num(len(data.Bytes)))
+	b.call(why+", idmapped", "close", ns)
+}
+
 // rdonly makes a mount read-only.
 var rdonly = bundles.MountAttr{Set: unix.MOUNT_ATTR_RDONLY}
 

@@ -56,6 +56,7 @@ const (
 	RoleCreated   Role = "created"   // memfd: the state for startContainer hooks
 	RoleOutput    Role = "output"    // memfd: what hooks inside the container print
 	RoleNamespace Role = "namespace" // Path is joined by setns
+	RoleIDMap     Role = "idmap"     // user namespace whose mappings mounts[N] has
 	RoleMount     Role = "mount"     // detached mount that minirun made for mounts[N]
 	RoleJoin      Role = "join"      // exec: pidfd of the init whose container is joined
 	RoleCgroup    Role = "cgroup"    // exec: the container's cgroup, for CLONE_INTO_CGROUP
@@ -154,6 +155,7 @@ type Mark struct {
 // The names of marks.
 const (
 	MarkUser    = "user"    // staged: minirun maps the ids of the user namespace now, or checks those it has
+	MarkTime    = "time"    // staged: minirun sets the offsets of the time namespace now
 	MarkStage   = "stage"   // staged: the value is the final process's pid, as minirun sees it
 	MarkHooks   = "hooks"   // minirun runs the hooks of the runtime namespace now
 	MarkHook    = "hook"    // a hook inside the container ended with this wait status

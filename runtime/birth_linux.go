@@ -98,6 +98,9 @@ func (b *birth) compile(wait bool) error {
 	if b.facts, err = gatherFacts(b.bundle, host, b.group); err != nil {
 		return err
 	}
+	if b.facts.Rootless && !hasUser(spec.Linux) {
+		return fmt.Errorf("linux.namespaces: a user namespace is missing, without which this user may make no container: %w", unix.EPERM)
+	}
 	for _, name := range nsinit.MissingCaps(spec.Process.Capabilities, b.facts) {
 		b.rt.warn("process.capabilities: this host cannot give " + name)
 	}
@@ -310,7 +313,7 @@ func (b *birth) makeGroup() error {
 	b.tellGroup()
 	b.grouped = true // also when Create fails half-way: Undo knows what is ours
 	if err := b.group.Create(); err != nil {
-		return err
+		return b.withoutGroup(err)
 	}
 	fault("grouped")
 	return b.group.Set(b.limits())

@@ -21,6 +21,9 @@ func (rt *Runtime) Stats(id string) ([]byte, error) {
 }
 
 func stats(r *Record) ([]byte, error) {
+	if len(r.Cgroups) == 0 {
+		return nil, errNoCgroup
+	}
 	s, err := cgroups.Restore(r.Cgroups).Stats()
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func featuresOf(version string, killable bool) []byte {
 func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.open('{')
 	w.listField("capabilities", bundles.KnownCapabilities())
-	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "user", "uts"})
+	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})
 	w.flagsField("cgroup", []flagField{
 		{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", false},
 	})
@@ -52,7 +52,7 @@ func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.close('}')
 	w.key("mountExtensions")
 	w.open('{')
-	w.flagsField("idmap", []flagField{{"enabled", false}})
+	w.flagsField("idmap", []flagField{{"enabled", true}})
 	w.close('}')
 	w.flagsField("netDevices", []flagField{{"enabled", true}})
 	w.close('}')

@@ -25,6 +25,9 @@ func (rt *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 	if err := mayKill(p, all, whole); err != nil {
 		return err
 	}
+	if whole && sig != unix.SIGKILL && len(r.Cgroups) == 0 && p.seen.alive() {
+		return errNoCgroup
+	}
 	return p.kill(sig, whole)
 }
 

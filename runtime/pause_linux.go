@@ -55,5 +55,8 @@ func (rt *Runtime) freezable(id string, a action) (*cgroups.Group, *Record, erro
 	if err == nil {
 		err = refuse(a, status, id)
 	}
+	if err == nil && len(r.Cgroups) == 0 {
+		err = errNoCgroup
+	}
 	return cgroups.Restore(r.Cgroups), r, err
 }

@@ -126,6 +126,12 @@ func (b *birth) descriptor(in nsinit.Inherit) (int, error) {
 			return -1, fmt.Errorf("linux.namespaces: open %s: %w", in.Path, err)
 		}
 		return b.theirsIs(fd, nil)
+	case nsinit.RoleIDMap:
+		fd, err := b.mappingOf(in.N)
+		if err != nil {
+			return -1, fmt.Errorf("mounts[%d]: idmap: %w", in.N, err)
+		}
+		return b.theirsIs(fd, nil)
 	case nsinit.RoleMount:
 		fd, err := b.copyUp(in.N)
 		if err != nil {

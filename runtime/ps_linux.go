@@ -30,12 +30,29 @@ func (rt *Runtime) Pids(id string) ([]int, error) {
 // visible leaves out members whose PID namespace does not show them to us.
 func visible(r *Record) ([]int, error) {
 	pids, err := members(r)
+	if len(r.Cgroups) == 0 {
+		pids, err = inNamespace(r)
+	}
 	slices.Sort(pids)
 	pids = slices.Compact(pids)
 	if len(pids) > 0 && pids[0] == 0 {
 		pids = pids[1:]
 	}
 	return pids, err
+}
+
+// inNamespace are the processes of a container without a cgroup, as long as
+// its init keeps the PID namespace.
+func inNamespace(r *Record) ([]int, error) {
+	p, err := openInit(r)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if err := p.look(); err != nil || !p.seen.alive() || !r.OwnPidNS || r.PidNS == 0 {
+		return nil, err
+	}
+	return namespacePids(r.PidNS), nil
 }
 
 // HostPs runs the host's ps(1), and returns what it prints of a container's

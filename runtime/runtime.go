@@ -19,6 +19,9 @@ type Runtime struct {
 	// Systemd makes the container's cgroup a transient scope of systemd's, and
 	// cgroupsPath is read as "slice:prefix:name".
 	Systemd bool
+	// Rootless says whether a container may go without a cgroup where this user
+	// may not make one; nil is yes for whoever is not root on the host.
+	Rootless *bool
 	// KeepExit lets the exit record outlive a container that is removed, for wait.
 	KeepExit bool
 }

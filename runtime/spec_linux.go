@@ -10,8 +10,9 @@ import (
 	"minirun/bundles"
 )
 
-// WriteSpec writes a config.json to start from into a bundle that has none.
-func WriteSpec(bundle string) error {
+// WriteSpec writes a config.json to start from into a bundle that has none:
+// for root, or for the caller's own ids.
+func WriteSpec(bundle string, rootless bool) error {
 	const name = "config.json"
 	f, err := os.OpenFile(filepath.Join(bundle, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
@@ -20,7 +21,11 @@ func WriteSpec(bundle string) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(bundles.DefaultConfig())
+	text := bundles.DefaultConfig()
+	if rootless {
+		text = bundles.RootlessConfig(uint32(os.Geteuid()), uint32(os.Getegid()))
+	}
+	_, err = f.Write(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}

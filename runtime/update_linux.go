@@ -32,6 +32,8 @@ func (rt *Runtime) Update(id string, r *specs.LinuxResources) error {
 		return ErrNotRunning
 	case status == Creating:
 		return ErrCreating
+	case len(record.Cgroups) == 0:
+		return errNoCgroup
 	}
 	g, told := cgroups.Restore(record.Cgroups).Of(record.Unit), session.Dial(rt.Store.dir(id))
 	defer told.Close()

@@ -29,16 +29,34 @@ func (b *birth) awaitStage() error {
 		}
 		switch b.markOf(*r) {
 		case nsinit.MarkUser:
-			if err := b.mapIDs(); err != nil {
-				return err
+			err = errors.Join(b.mapIDs(), b.setClocks())
+			if err == nil {
+				err = b.proceed()
 			}
-			if err := b.proceed(); err != nil {
-				return err
+		case nsinit.MarkTime:
+			err = b.setClocks()
+			if err == nil {
+				err = b.proceed()
 			}
 		case nsinit.MarkStage:
 			return b.adopt(int(r.Value))
 		}
+		if err != nil {
+			return err
+		}
 	}
+}
+
+// setClocks is linux.timeOffsets.
+func (b *birth) setClocks() error {
+	text := nsinit.OffsetText(b.bundle.Spec.Linux.TimeOffsets)
+	if text == "" {
+		return nil
+	}
+	if err := writeProc(procPath(b.pid)+"/timens_offsets", text); err != nil {
+		return fmt.Errorf("linux.timeOffsets: %w", err)
+	}
+	return nil
 }
 
 // mapIDs gives the ids of the stage's user namespace a meaning, or proves that

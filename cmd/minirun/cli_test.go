@@ -81,7 +81,6 @@ func TestWrongUsageIsOneLineAndItsExitCodeIsRuncs(t *testing.T) {
 		{"-x list", 1, "flag provided but not defined: -x (see minirun --help)"},
 		{"--root", 1, "flag needs an argument: --root (see minirun --help)"},
 		{"--log-format yaml list", 1, `unknown --log-format "yaml": want text or json`},
-		{"--rootless=true list", 1, "--rootless=true is not supported: minirun needs root"},
 		{"--rootless maybe list", 1, `unknown --rootless "maybe": want true, false or auto`},
 		{"state", 1, "state: want ID, got 0 arguments (see minirun state --help)"},
 		{"state a b", 1, "state: want ID, got 2 arguments (see minirun state --help)"},
@@ -104,7 +103,6 @@ func TestWrongUsageIsOneLineAndItsExitCodeIsRuncs(t *testing.T) {
 		{"plan --arch mips", 1, `plan: unknown --arch "mips": want amd64 or arm64`},
 		{"plan --format xml", 1, `plan: unknown --format "xml": want text or json`},
 		{"spec x", 1, "spec: want no arguments, got 1 arguments (see minirun spec --help)"},
-		{"spec --rootless", 1, "spec: --rootless is not supported: minirun needs root"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			got := minirun(t, strings.Fields(tt.args)...)

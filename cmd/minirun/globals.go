@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 // globals are the flags that stand before the verb.
 type globals struct {
 	root, logFile, logFormat, rootless string
+	rootlessMode                       *bool // nil is auto
 	debug, systemdCgroup, version      bool
 }
 
@@ -45,10 +45,11 @@ func (a *app) configure() (err error) {
 	if a.root, err = filepath.Abs(a.root); err != nil {
 		return err
 	}
-	return a.refuseUnsupported()
+	return a.readRootless()
 }
 
-func (a *app) refuseUnsupported() error {
+// readRootless reads --rootless; auto leaves the choice to the runtime.
+func (a *app) readRootless() error {
 	if a.rootless == "auto" {
 		return nil
 	}
@@ -56,8 +57,6 @@ func (a *app) refuseUnsupported() error {
 	if err != nil {
 		return fmt.Errorf("unknown --rootless %q: want true, false or auto", a.rootless)
 	}
-	if yes {
-		return errors.New("--rootless=true is not supported: minirun needs root")
-	}
+	a.rootlessMode = &yes
 	return nil
 }

@@ -19,7 +19,7 @@ Global flags, before the verb:
   --log-format FORMAT  text or json (default text)
   --debug              log what minirun does, too
   --systemd-cgroup     systemd makes the cgroup; cgroupsPath: slice:prefix:name
-  --rootless BOOL      true, false or auto (default auto); true is refused
+  --rootless BOOL      true, false or auto (default auto): do without a cgroup?
   -v, --version        print versions
   -h, --help           print this, or after a verb its own help
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 
 	"minirun/runtime"
@@ -15,7 +14,7 @@ The file goes into the bundle and does not replace one that is there.
 
 Flags:
   -b, --bundle DIR   the bundle (default .)
-  --rootless         not supported, refused
+  --rootless         for a user without privileges
 
 Examples:
   mkdir -p web/rootfs && minirun spec -b web
@@ -28,9 +27,6 @@ func setupSpec(f *flag.FlagSet) action {
 	defineBundle(f, &bundle)
 	boolFlag(f, &rootless, "rootless", "")
 	return func(a *app, _ []string) (int, error) {
-		if rootless {
-			return 0, errors.New("--rootless is not supported: minirun needs root")
-		}
-		return 0, runtime.WriteSpec(bundle)
+		return 0, runtime.WriteSpec(bundle, rootless)
 	}
 }
