@@ -107,7 +107,7 @@ func TestAPredictedTimelineSaysSo(t *testing.T) {
 		"source proc, verdicts are predicted", "predicted ignored: PID 1 has no handler for SIGTERM",
 		"SIGKILL, as it seems of zap", "ends with 137 = 128+9 (SIGKILL): SIGKILL from minirun",
 		"1 sh asleep in sigsuspend; 2 sleep, 3 sleep, 4 sleep asleep in hrtimer_nanosleep",
-		"── stop: killed; SIGKILL: ignored: PID 1 has no handler for SIGTERM",
+		"── stop: killed; SIGKILL: SIGTERM was ignored: PID 1 has no handler for SIGTERM",
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("no %q in\n%s", line, got)

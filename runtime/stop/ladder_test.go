@@ -222,16 +222,16 @@ func TestWordsSayWhatHappenedAndWhy(t *testing.T) {
 		{"clean", term, []Event{asked, at(sec, ended)}, Exit{}, "0: it exited so itself"},
 		{"deaf", term, []Event{at(0, with(alive, deafView)), timeout(grace, alive), at(grace+1, ended)}, Exit{Signal: 9}, `
 			SIGTERM: predicted ignored: PID 1 has no handler for SIGTERM; the grace is in vain
-			SIGKILL: ignored: PID 1 has no handler for SIGTERM
+			SIGKILL: SIGTERM was ignored: PID 1 has no handler for SIGTERM
 			gone
-			137: ended by stop's SIGKILL (ignored: PID 1 has no handler for SIGTERM)`},
+			137: ended by stop's SIGKILL (SIGTERM was ignored: PID 1 has no handler for SIGTERM)`},
 		{"slow", term, []Event{asked, timeout(grace, alive), timeout(grace+patience, dying), timeout(grace+limit, dying)}, Exit{Signal: 9}, `
 			SIGKILL: still there after 10s
 			draining: the init is dying, and something holds it up
 			gave up: 3 processes are left after 5s
 			137: ended by stop's SIGKILL (still there after 10s)`},
 		{"fast", fast, []Event{at(0, with(alive, deafView)), at(1, ended)}, Exit{Signal: 9},
-			"SIGKILL: ignored: PID 1 has no handler for SIGTERM; there is nothing to wait for"},
+			"SIGKILL: SIGTERM would be ignored: PID 1 has no handler for SIGTERM; there is nothing to wait for"},
 		{"left others", term, []Event{asked, at(sec, leftovers)}, Exit{Code: 3}, `
 			SIGKILL: the init has ended and left others
 			3: it exited so itself`},

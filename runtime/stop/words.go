@@ -53,13 +53,13 @@ func (l *Ladder) whyKilled() string {
 	case killed.View.Ended:
 		return "the init has ended and left others"
 	case wasAsked && asked.View.Verdict.Useless():
-		return asked.View.Verdict.Reason
+		return signals.Name(l.Plan.Signal) + " was " + asked.View.Verdict.Reason
 	case wasAsked:
 		return "still there after " + (killed.At - asked.At).Round(time.Millisecond).String()
 	case l.Plan.Blank:
 		return "no program runs that could be asked"
 	case l.Plan.Signal != sigkill:
-		return killed.View.Verdict.Reason + "; there is nothing to wait for"
+		return signals.Name(l.Plan.Signal) + " would be " + killed.View.Verdict.Reason + "; there is nothing to wait for"
 	}
 	return "as asked for"
 }
