@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -242,7 +241,7 @@ func keepsExitStatus() bool {
 	return unix.IoctlPidfdInfo(pidfd, &info) == nil && info.Mask&unix.PIDFD_INFO_COREDUMP != 0
 }
 
-// zombieStatus reads the status of a process that nobody has reaped yet.
+// zombieStatus reads the status of a process that has ended and is still there.
 func zombieStatus(pid int, start uint64) (unix.WaitStatus, bool, error) {
 	path := procPath(pid) + "/stat"
 	text, err := readFileAt(unix.AT_FDCWD, path)
@@ -252,19 +251,11 @@ func zombieStatus(pid int, start uint64) (unix.WaitStatus, bool, error) {
 	if err != nil {
 		return 0, false, fmt.Errorf("read %s: %w", path, err)
 	}
-	stat, err := parseStat(string(text))
+	status, ok, err := deadStatus(string(text), start)
 	if err != nil {
 		return 0, false, fmt.Errorf("read %s: %w", path, err)
 	}
-	if stat.Start != start || stat.State != 'Z' {
-		return 0, false, nil
-	}
-	fields := strings.Fields(string(text))
-	code, err := strconv.ParseUint(fields[len(fields)-1], 10, 32)
-	if err != nil {
-		return 0, false, fmt.Errorf("read %s: %w", path, errProcText)
-	}
-	return unix.WaitStatus(code), true, nil
+	return status, ok, nil
 }
 
 // save makes an exit record durable, unless what is there knows as much. The

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // errProcText says that a file of /proc is not as proc(5) describes it.
@@ -66,4 +68,21 @@ func hex2(n uint32) string {
 		s = "0" + s
 	}
 	return s
+}
+
+// deadStatus is the wait status in /proc/PID/stat of the process that began at
+// start and has ended (field 52, proc_pid_stat(5)). It is dead, X, while its
+// parent reaps it: from then on it is nobody's zombie, and for an instant no
+// pidfd tells yet (wait_task_zombie, kernel/exit.c).
+func deadStatus(text string, start uint64) (status unix.WaitStatus, ok bool, err error) {
+	stat, err := parseStat(text)
+	if err != nil || stat.Start != start || stat.State != 'Z' && stat.State != 'X' {
+		return 0, false, err
+	}
+	fields := strings.Fields(text)
+	code, err := strconv.ParseUint(fields[len(fields)-1], 10, 32)
+	if err != nil {
+		return 0, false, errProcText
+	}
+	return unix.WaitStatus(code), true, nil
 }

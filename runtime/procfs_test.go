@@ -1,6 +1,10 @@
 package runtime
 
-import "testing"
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
 
 const statTail = ` S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654321 1 2 3`
 
@@ -24,6 +28,30 @@ func TestParseStatRefusesOtherText(t *testing.T) {
 		if got, err := parseStat(text); err == nil {
 			t.Errorf("%q: got %+v", text, got)
 		}
+	}
+}
+
+// A process that its parent is reaping at this moment is no zombie any more.
+func TestStatusOfTheDead(t *testing.T) {
+	const start = 987654321
+	stat := func(state string) string { return "42 (sh) " + state + statTail[2:] + " 1792" }
+	for _, tt := range []struct {
+		text   string
+		start  uint64
+		status unix.WaitStatus
+		ok     bool
+	}{
+		{stat("Z"), start, 7 << 8, true},
+		{stat("X"), start, 7 << 8, true},
+		{stat("S"), start, 0, false},
+		{stat("Z"), start + 1, 0, false}, // of another process
+	} {
+		if status, ok, err := deadStatus(tt.text, tt.start); status != tt.status || ok != tt.ok || err != nil {
+			t.Errorf("%q: %#x, %v, %v", tt.text, status, ok, err)
+		}
+	}
+	if _, _, err := deadStatus("42 (sh) Z 1", start); err == nil {
+		t.Error("no error for half a line")
 	}
 }
 
