@@ -118,6 +118,9 @@ func (b *builder) attend() {
 		b.do("minirun puts the process in the container's cgroup, if pids.max leaves room", Host{Text: `write("cgroup.procs", pid)`})
 	}
 	b.await("until minirun has seen to the rest")
+	if a := b.spec.Process.ExecCPUAffinity; a == nil || a.Initial == "" && a.Final == "" {
+		b.everyCPU()
+	}
 	b.affinity("final", finalCPUs)
 	init := b.fd(Inherit{Role: RoleJoin})
 	const why = "the cgroup namespace of the container's init"

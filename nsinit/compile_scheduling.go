@@ -8,11 +8,15 @@ import (
 	"minirun/bundles"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // scheduling is how the kernel shall treat the process, while it is still
 // privileged: all of it outlives the execve.
 func (b *builder) scheduling() {
+	if b.joining == nil {
+		b.everyCPU()
+	}
 	if s := b.spec.Process.Scheduler; s != nil {
 		b.call("process.scheduler", "sched_setattr", num(0), b.schedAttr(s), num(0))
 	}
@@ -76,6 +80,17 @@ func texts[T ~string](list []T) []string {
 		all[i] = string(s)
 	}
 	return all
+}
+
+// everyCPU ends the affinity of the caller, who may have been started by
+// taskset(1): the process gets every CPU of its cpuset.
+func (b *builder) everyCPU() {
+	set := make([]uint64, bundles.SetSize/64)
+	for i := range set {
+		set[i] = ^uint64(0)
+	}
+	b.do("the caller's CPU affinity is not the container's", Call{Name: "sched_setaffinity",
+		Args: []Arg{num(0), num(8 * len(set)), Ptr{Data: words("{every CPU}", set...)}}, On: tolerate(unix.EPERM, unix.ENOSYS)})
 }
 
 // affinity is process.execCPUAffinity: initial for the stage, before anything

@@ -77,11 +77,12 @@ func TestStructuresOfScheduling(t *testing.T) {
 	}
 }
 
-// The init of a container has no such affinity; of an exec the stage has the
+// The init of a container has no such affinity, and not the caller's; of an exec the stage has the
 // initial one before it clones, and the process the final one in the cgroup.
 func TestAffinityIsOfExecAlone(t *testing.T) {
-	if text := printed(t, compileFor(t, scheduled(), "amd64")); strings.Contains(text, "sched_setaffinity") {
-		t.Error("the init has an affinity")
+	init := printed(t, compileFor(t, scheduled(), "amd64"))
+	if strings.Count(init, "sched_setaffinity") != 1 || !strings.Contains(init, "sched_setaffinity(0, 128, {every CPU})") {
+		t.Errorf("the init has another affinity than every CPU:\n%s", init)
 	}
 	p := mustExec(t, scheduled(), Join{Namespaces: allNamespaces})
 	last := -1

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -82,4 +83,27 @@ func TestAffinityOfExec(t *testing.T) {
 		t.Errorf("code %d: %s", x.Code, x.Message())
 	}
 	c.MustDelete("--force")
+}
+
+// Whoever calls minirun from one CPU does not confine the container to it.
+func TestTheCallersAffinityStaysOutside(t *testing.T) {
+	r := rig.New(t)
+	if r.Runtime.Kind != rig.Minirun {
+		r.Finding(r.Runtime.Kind, "runc has it from 1.4 on")
+	}
+	cpus := []string{"sh", "-c", "grep ^Cpus_allowed_list /proc/self/status"}
+	all := inside(t, rig.Args(cpus...))
+	runtime.LockOSThread() // never unlocked: the thread ends with the test
+	one := unix.CPUSet{}
+	one.Set(0)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Container(rig.Args(cpus...)).Output(); got != all {
+		t.Errorf("the init has %q, not %q", got, all)
+	}
+	c := idle(r)
+	if got := strings.TrimSpace(r.OK(append([]string{"exec", c.ID}, cpus...)...).Stdout); got != all {
+		t.Errorf("exec has %q, not %q", got, all)
+	}
 }
