@@ -37,9 +37,7 @@ var (
 
 // mask hides linux.maskedPaths: a file under the host's /dev/null, a directory
 // under an empty read-only tmpfs that all of them share. Which of the two it
-// is shows when it is opened as a directory. A mount that is attached nowhere
-// can be copied since Linux 6.15 (c5c12f871a30); before, the first directory
-// gets the tmpfs itself, and the others copies of what is attached by then.
+// is shows when it is opened as a directory.
 func (b *builder) mask() {
 	paths := b.spec.Linux.MaskedPaths
 	if len(paths) == 0 {
@@ -55,16 +53,13 @@ func (b *builder) mask() {
 }
 
 func (b *builder) maskPath(path string, null, tmpfs *Cell) {
-	file, cover, first, next := b.fresh("file"), b.fresh("cover"), b.fresh("first"), b.fresh("next")
+	file, cover, next := b.fresh("file"), b.fresh("cover"), b.fresh("next")
 	at, over := &Cell{Name: "path"}, &Cell{Name: "mount"}
 	why := "linux.maskedPaths: " + path
 	on := append(divert(next, unix.ENOENT), divert(file, unix.ENOTDIR)...)
 	b.do(why, Call{Name: "openat2", Result: at, On: on,
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)})
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover, On: divert(first, unix.EINVAL)})
-	b.here(first)
-	b.call(why, "move_mount", Val{tmpfs}, empty, Val{at}, empty, moveBoth)
-	b.do(why, Call{Name: "close", Args: []Arg{Val{at}}, OK: next})
+	b.copyTmpfs(why, tmpfs, at, over, cover, next)
 	b.here(file)
 	b.do(why, Call{Name: "openat2", Result: at, On: divert(next, unix.ENOENT),
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC, "O_PATH|O_CLOEXEC", resolveIn)})
@@ -72,6 +67,23 @@ func (b *builder) maskPath(path string, null, tmpfs *Cell) {
 	b.here(cover)
 	b.attach(why, over, at)
 	b.here(next)
+}
+
+// copyTmpfs makes over a copy of the tmpfs and goes on at cover. Where a mount
+// that is attached nowhere cannot be copied, the first directory gets the tmpfs
+// itself, and the others copies of what is attached by then.
+func (b *builder) copyTmpfs(why string, tmpfs, at, over *Cell, cover, next string) {
+	copied := Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover}
+	if b.facts.CopiesDetached {
+		b.do(why, copied)
+		return
+	}
+	first := b.fresh("first")
+	copied.On = divert(first, unix.EINVAL)
+	b.do(why, copied)
+	b.here(first)
+	b.call(why, "move_mount", Val{tmpfs}, empty, Val{at}, empty, moveBoth)
+	b.do(why, Call{Name: "close", Args: []Arg{Val{at}}, OK: next})
 }
 
 // openNull opens the host's /dev/null and proves that it is character device

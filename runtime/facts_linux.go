@@ -40,9 +40,34 @@ func gatherFacts(b *bundles.Bundle, h *cgroups.Host, g *cgroups.Group) (nsinit.F
 	}
 	f.Cgroups = cgroupMounts(b.Spec, h, g)
 	f.Home = homeOf(b, f.Root)
+	f.CopiesDetached = b.Spec.Linux != nil && len(b.Spec.Linux.MaskedPaths) > 0 && copiesDetached()
 	labelFacts(&f, b.Spec)
 	err = userFacts(&f, b.Spec)
 	return f, err
+}
+
+// copiesDetached tries. Whatever goes wrong, a plan that does not rely on it
+// works everywhere.
+func copiesDetached() bool {
+	fs, err := unix.Fsopen("tmpfs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fs)
+	if unix.FsconfigCreate(fs) != nil {
+		return false
+	}
+	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(mount)
+	again, err := unix.OpenTree(mount, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+	if err != nil {
+		return false
+	}
+	unix.Close(again)
+	return true
 }
 
 // readSelf takes from /proc/self/status what an execve passes on.

@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,14 +56,21 @@ func TestCreatedInitHasEmptyMasks(t *testing.T) {
 func TestCreatedInitIsSmall(t *testing.T) {
 	r := rig.New(t)
 	r.MinirunOnly("one task and at most 24 kB")
-	c := r.Container().MustCreate()
-	pid := c.Pid()
-	if tasks := len(dir(t, fmt.Sprintf("/proc/%d/task", pid))); tasks != 1 {
-		t.Errorf("%d tasks", tasks)
+	var pss []int
+	for range 9 {
+		c := r.Container().MustCreate()
+		if tasks := len(dir(t, fmt.Sprintf("/proc/%d/task", c.Pid()))); tasks != 1 {
+			t.Errorf("%d tasks", tasks)
+		}
+		kB, err := strconv.Atoi(strings.TrimSuffix(rig.Field(c.Proc(c.Pid(), "smaps_rollup"), "Pss"), " kB"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pss = append(pss, kB)
 	}
-	pss, err := strconv.Atoi(strings.TrimSuffix(rig.Field(c.Proc(pid, "smaps_rollup"), "Pss"), " kB"))
-	if err != nil || pss > 24 {
-		t.Errorf("Pss %d kB, %v", pss, err)
+	// The kernel places the stack at random, in one to three pages.
+	if slices.Sort(pss); pss[len(pss)/2] > 24 {
+		t.Errorf("Pss %v kB", pss)
 	}
 }
 
