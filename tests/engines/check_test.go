@@ -104,6 +104,7 @@ func (s *session) feed(stdin string, args ...string) result {
 	all := append(append([]string{}, s.client[1:]...), args...)
 	cmd := exec.CommandContext(ctx, s.client[0], all...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = s.env, &out, &errs, 5*time.Second
+	cmd.Dir = s.r.Mkdir("cwd") // conmon writes a file there when memory runs out
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)
 	}

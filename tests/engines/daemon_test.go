@@ -34,7 +34,7 @@ func start(r *rig.Rig, ready func() bool, name string, args ...string) *daemon {
 		r.Fatal(err)
 	}
 	defer out.Close()
-	d.cmd.Stdout, d.cmd.Stderr, d.cmd.Env = out, out, environ(r)
+	d.cmd.Stdout, d.cmd.Stderr, d.cmd.Env, d.cmd.Dir = out, out, environ(r), r.Mkdir("cwd")
 	// It dies with the run also when that is killed.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := d.cmd.Start(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -50,7 +51,11 @@ func outside() int {
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.Env = append(os.Environ(), inside+"=1", "RIG_ISOLATED=1", "RIG_MARKER="+rig.Marker, "RUNTIME="+path)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	err = cmd.Run()
+	before, err := here()
+	if err != nil {
+		return fail(err)
+	}
+	err = errors.Join(cmd.Run(), nothingNew(before))
 	rig.RemoveCgroups()
 	list, _ := filepath.Glob(filepath.Join(os.TempDir(), rig.Marker+"-*"))
 	for _, left := range list {
@@ -60,6 +65,27 @@ func outside() int {
 		return fail(err)
 	}
 	return 0
+}
+
+// here are the names in the working directory.
+func here() ([]string, error) {
+	list, err := os.ReadDir(".")
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+// nothingNew is an error when the tests have left a file in the working directory.
+func nothingNew(before []string) error {
+	after, err := here()
+	for _, name := range after {
+		if !slices.Contains(before, name) {
+			err = errors.Join(err, fmt.Errorf("left behind: tests/engines/%s", name))
+		}
+	}
+	return err
 }
 
 // prepare makes the mount namespace: shared as systemd's is, a /proc of the
