@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -8,25 +9,37 @@ import (
 	"minirun/runtime/signals"
 )
 
-// warning says that the kernel will drop a signal to the init of a container,
-// why, and what to do instead; "" when something comes of it. kill(2)
-// succeeds in either case.
-func warning(id string, init signals.Task, sig int) string {
+// A Prospect is what will come of a signal to the init of a container.
+type Prospect struct {
+	Useless bool   // nothing will, whatever happens next
+	Warning string // why not, and what to do instead; "" when something comes of it
+	Reason  string // the kernel's rule in one line
+}
+
+// Text is the prospect in one line.
+func (p Prospect) Text() string { return cmp.Or(p.Warning, p.Reason) }
+
+const notStarted = " does nothing: the container was created and not started, so that no program is there to heed it; KILL or delete ends it"
+
+// prospect predicts. kill(2) succeeds whatever the kernel does with the signal.
+func prospect(id string, init signals.Task, sig int) Prospect {
+	if sig == 0 {
+		return Prospect{Reason: "signal 0 is not sent: the process is there"}
+	}
 	v := signals.Verdict(init.Question(sig, signals.Kill, false))
 	name := signals.Name(sig)
+	p := Prospect{Reason: name + " " + v.Reason}
 	switch {
-	case sig == 0:
-		return ""
 	case v.Cause == signals.AlreadyDying:
-		return name + " changes nothing: " + because(v)
+		p.Useless, p.Warning = true, name+" changes nothing: "+because(v)
 	case v.TracerFirst:
-		return name + " goes to the tracer " + processOf(init.TracerPid).String() + " first, which may keep it"
+		p.Warning = name + " goes to the tracer " + processOf(init.TracerPid).String() + " first, which may keep it"
 	case v.Action == signals.Pending && !v.Useless():
-		return name + " waits until PID 1 unblocks it: " + because(v)
-	case !v.Useless() || sig == int(unix.SIGCONT) && init.State == 'T':
-		return "" // SIGCONT resumes also where it is ignored
+		p.Warning = name + " waits until PID 1 unblocks it: " + because(v)
+	case v.Useless() && (sig != int(unix.SIGCONT) || init.State != 'T'): // SIGCONT resumes also where it is ignored
+		p.Useless, p.Warning = true, name+" does nothing: "+because(v)+"; "+instead(id, sig)
 	}
-	return name + " does nothing: " + because(v) + "; " + instead(id, sig)
+	return p
 }
 
 // because is the reason without the action, which it begins with.

@@ -32,20 +32,26 @@ func TestKillWarnsOfASignalThatDoesNothing(t *testing.T) {
 		want  string // it begins so
 		also  string // and holds this
 		quiet bool   // there is no warning
+		vain  bool   // nothing will ever come of it
 	}{
-		{"no handler", nil, 15, "SIGTERM does nothing: PID 1 has no handler for SIGTERM", "minirun stop --fast web ends it", false},
-		{"ignored", ignored, 15, "SIGTERM does nothing: ", "stop --fast", false},
-		{"not one that ends", nil, 10, "SIGUSR1 does nothing: ", "the program has to install a handler", false},
-		{"blocked, then dropped", blocked, 15, "SIGTERM does nothing: ", "stop --fast", false},
-		{"blocked, then handled", blockedCaught, 15, "SIGTERM waits until PID 1 unblocks it: ", "", false},
-		{"dying", dying, 15, "SIGTERM changes nothing: ", "", false},
-		{"handled", caught, 15, "", "", true},
-		{"KILL", nil, 9, "", "", true},
-		{"STOP", nil, 19, "", "", true},
-		{"CONT of a stopped one", stopped, 18, "", "", true},
-		{"nothing is sent", nil, 0, "", "", true},
+		{"no handler", nil, 15, "SIGTERM does nothing: PID 1 has no handler for SIGTERM", "minirun stop --fast web ends it", false, true},
+		{"ignored", ignored, 15, "SIGTERM does nothing: ", "stop --fast", false, true},
+		{"not one that ends", nil, 10, "SIGUSR1 does nothing: ", "the program has to install a handler", false, true},
+		{"blocked, then dropped", blocked, 15, "SIGTERM does nothing: ", "stop --fast", false, true},
+		{"blocked, then handled", blockedCaught, 15, "SIGTERM waits until PID 1 unblocks it: ", "", false, false},
+		{"dying", dying, 15, "SIGTERM changes nothing: ", "", false, true},
+		{"handled", caught, 15, "", "", true, false},
+		{"KILL", nil, 9, "", "", true, false},
+		{"STOP", nil, 19, "", "", true, false},
+		{"CONT of a stopped one", stopped, 18, "", "", true, false},
+		{"CONT of one that runs", nil, 18, "SIGCONT does nothing: ", "", false, true},
+		{"nothing is sent", nil, 0, "", "", true, false},
 	} {
-		got := warning("web", initTask(c.init), c.sig)
+		p := prospect("web", initTask(c.init), c.sig)
+		got := p.Warning
+		if p.Useless != c.vain || p.Text() == "" || strings.Contains(p.Text(), "\n") {
+			t.Errorf("%s: useless: %v, %q", c.name, p.Useless, p.Text())
+		}
 		if !strings.HasPrefix(got, c.want) || !strings.Contains(got, c.also) || (got == "") != c.quiet {
 			t.Errorf("%s: %q", c.name, got)
 		}

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"golang.org/x/sys/unix"
+
+	"minirun/cgroups"
 )
 
 // ErrNoPs says that the host has no ps(1).
@@ -128,6 +130,20 @@ func (rt *Runtime) Ps(id string) ([]PsProcess, error) {
 		}
 	}
 	return all, nil
+}
+
+// Tasks says how many tasks a container has and may have, threads and zombies
+// included, and how many forks were refused; "" where nobody counts them.
+func (rt *Runtime) Tasks(id string) (string, error) {
+	r, err := rt.Store.Load(id)
+	if err != nil || len(r.Cgroups) == 0 {
+		return "", err
+	}
+	stat, err := cgroups.Restore(r.Cgroups).PidsStat()
+	if err != nil { // no controller, or the container has gone
+		return "", nil
+	}
+	return stat.String(), nil
 }
 
 // psProcess describes a process; false when it has gone meanwhile.

@@ -91,11 +91,23 @@ func TestPsTellsAll(t *testing.T) {
 	}
 }
 
+// Which limit is hit: the table's last line counts tasks, and forks that were refused.
+func TestPsTellsOfTheTasks(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("--wide")
+	c := r.Container(rig.Sh("sh -c 'while :; do sleep 1000 & done'; exec sleep 1000"), pidsLimit(4)).MustCreate().MustStart()
+	counts := regexp.MustCompile(`(?m)^pids\.max 4 \(3 of 4, 1 fork refused\)$`)
+	text := ""
+	if !rig.Eventually(func() bool { text = r.OK("ps", "--wide", c.ID).Stdout; return counts.MatchString(text) }) {
+		t.Error(text)
+	}
+}
+
 func TestPsOfAHostPIDNamespace(t *testing.T) {
 	r := rig.New(t)
 	r.MinirunOnly("--wide")
 	c := idle(r, rig.HostNamespace(specs.PIDNamespace))
-	if x := r.OK("ps", "--wide", c.ID); strings.Count(x.Stdout, "\n") != 2 || !strings.Contains(x.Stdout, "\n-  ") {
+	if x := r.OK("ps", "--wide", c.ID); strings.Count(x.Stdout, "\n") != 3 || !strings.Contains(x.Stdout, "\n-  ") {
 		t.Error(x.Stdout)
 	}
 }

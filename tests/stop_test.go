@@ -328,13 +328,28 @@ func TestKillExplainsASignalThatDoesNothing(t *testing.T) {
 	}
 	x := r.Do("kill", "--explain", c.ID, "TERM")
 	wants(t, x, 0, "SIGTERM does nothing: PID 1 has no handler for SIGTERM", "minirun stop --fast "+c.ID+" ends it")
+	for sig, want := range map[string]struct {
+		code int
+		text string
+	}{"TERM": {5, "SIGTERM does nothing: PID 1 has no handler"}, "KILL": {0, "SIGKILL fatal: "}, "0": {0, "not sent"}} {
+		if x := r.Do("kill", "--check", c.ID, sig); x.Code != want.code || !strings.Contains(x.Stdout, want.text) || x.Stderr != "" {
+			t.Errorf("--check %s: code %d: %s%s", sig, x.Code, x.Stdout, x.Stderr)
+		}
+	}
+	if s := c.Status(); s != "running" {
+		t.Errorf("%s after --check KILL", s)
+	}
+	wants(t, r.Do("kill", "--check", "--all", c.ID), 1, "init alone")
 	if x := r.Do("kill", "--explain", c.ID, "KILL"); x.Code != 0 || x.Stderr != "" {
 		t.Errorf("KILL: code %d: %s", x.Code, x.Stderr)
 	}
 	c.WaitStopped()
-	wants(t, r.Do("kill", "--explain", c.ID, "TERM"), 1, "container not running")
+	for _, flag := range []string{"--explain", "--check"} {
+		wants(t, r.Do("kill", flag, c.ID, "TERM"), 1, "container not running")
+	}
 	c.MustDelete()
 	c = r.Container().MustCreate()
 	wants(t, r.Do("kill", "--explain", c.ID, "TERM"), 0, "was created and not started")
+	wants(t, r.Do("kill", "--check", c.ID), 5, "was created and not started")
 	c.MustDelete()
 }

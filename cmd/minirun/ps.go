@@ -16,7 +16,8 @@ The table is what ps(1) of the host prints of them, with PS-OPTIONs (default
 -ef); json is the list of their pids on the host. --wide and --tree are
 minirun's own: pid inside and on the host, parent, state, threads, the kernel
 function it waits in, what it has arranged for signals, and of a zombie, whose
-it is: who should wait for it, and does not.
+it is: who should wait for it, and does not. Below stands how many tasks there
+are of how many that may be (pids.max), and how many forks that has refused.
 
 Flags:
   -f, --format FORMAT   table or json (default table)
@@ -47,7 +48,7 @@ func setupPs(f *flag.FlagSet) action {
 		case format == "json":
 			return 0, a.psJSON(id)
 		case wide || tree:
-			return 0, a.psWide(id, tree)
+			return 0, errors.Join(a.psWide(id, tree), a.psTasks(id))
 		case len(options) == 0:
 			options = []string{"-ef"}
 		}
@@ -76,4 +77,12 @@ func (a *app) psWide(id string, tree bool) error {
 		return err
 	}
 	return a.print(runtime.PsWide(all, tree))
+}
+
+func (a *app) psTasks(id string) error {
+	text, err := a.runtime().Tasks(id)
+	if err != nil || text == "" {
+		return err
+	}
+	return a.print([]byte(text + "\n"))
 }
