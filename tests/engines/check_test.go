@@ -20,6 +20,7 @@ import (
 // A runtime under an engine.
 type runtime struct {
 	name, path string
+	peer       bool // compared with, not tested
 }
 
 // runtimes are minirun and the one it is compared with.
@@ -29,7 +30,18 @@ func runtimes(r *rig.Rig) []runtime {
 	if err != nil {
 		rig.Skip(r, "%v", err)
 	}
-	return []runtime{{"minirun", r.Runtime.Path}, {"runc", runc}}
+	return []runtime{{name: "minirun", path: r.Runtime.Path}, {name: "runc", path: runc, peer: true}}
+}
+
+// complain is an error, and of runc a difference, which the answer of the check will show.
+func (rt runtime) complain(t testing.TB, format string, args ...any) {
+	t.Helper()
+	text := rt.name + ": " + fmt.Sprintf(format, args...)
+	if rt.peer {
+		t.Log(text)
+		return
+	}
+	t.Error(text)
 }
 
 // A check is one thing that users do with an engine, and what they see.
@@ -47,6 +59,7 @@ type session struct {
 	client  []string // the program and its global flags
 	env     []string
 	run     []string // flags of run and create
+	remove  []string // the verb that ends and removes a container, with its flags
 	cleanup []cleanup
 }
 
@@ -134,7 +147,7 @@ func (s *session) code(args ...string) int { return s.call(args...).code }
 func (s *session) must(args ...string) string {
 	x := s.call(args...)
 	if x.code != 0 {
-		s.t.Errorf("%s: %s: exit %d: %s", s.rt.name, strings.Join(args, " "), x.code, oneLine(x.err))
+		s.rt.complain(s.t, "%s: exit %d: %s", strings.Join(args, " "), x.code, oneLine(x.err))
 	}
 	return oneLine(x.out)
 }

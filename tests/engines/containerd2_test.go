@@ -16,7 +16,7 @@ const (
 	containerdTags = "no_btrfs no_devmapper no_zfs no_blockfile no_erofs no_tracing"
 )
 
-// containerd2 builds containerd and its shim, once, in the user's cache directory.
+// containerd2 builds containerd, its shim and ctr, once, in the user's cache directory.
 func containerd2(r *rig.Rig) server {
 	r.Helper()
 	cache, err := os.UserCacheDir()
@@ -25,18 +25,20 @@ func containerd2(r *rig.Rig) server {
 	}
 	dir := filepath.Join(cache, "minirun", "containerd", containerdVersion)
 	binary := filepath.Join(dir, "containerd")
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
+	complete := filepath.Join(dir, "complete-3")
+	if _, err := os.Stat(complete); err != nil {
 		cmd := exec.Command("go", "install", "-trimpath", "-ldflags=-s -w", "-tags", containerdTags,
-			containerdModule+"/cmd/containerd@"+containerdVersion, containerdModule+"/cmd/containerd-shim-runc-v2@"+containerdVersion)
+			containerdModule+"/cmd/containerd@"+containerdVersion, containerdModule+"/cmd/containerd-shim-runc-v2@"+containerdVersion,
+			containerdModule+"/cmd/ctr@"+containerdVersion)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOBIN="+dir)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			r.Fatalf("go install containerd: %v\n%s", err, out)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644); err != nil {
+		if err := os.WriteFile(complete, nil, 0o644); err != nil {
 			r.Fatal(err)
 		}
 	}
 	// containerd looks for its shim in PATH.
 	r.TB.(interface{ Setenv(string, string) }).Setenv("PATH", dir+":"+os.Getenv("PATH"))
-	return server{binary: binary, ctr: program(r, "/usr/bin/ctr"), version: 2}
+	return server{binary: binary, ctr: filepath.Join(dir, "ctr"), version: 2}
 }

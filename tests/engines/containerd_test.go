@@ -25,7 +25,7 @@ func startContainerd(r *rig.Rig, c server) server {
 	conf := r.Write("containerd.toml", fmt.Sprintf(`version = 2
 root = %q
 state = %q
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"]
 [grpc]
 address = %q
 `, r.Path("c-root"), r.Path("c-state"), c.address), 0o644)

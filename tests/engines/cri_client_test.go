@@ -18,9 +18,19 @@ import (
 // A kubelet is a client of the Container Runtime Interface, for one runtime.
 type kubelet struct {
 	t       testing.TB
+	r       *rig.Rig
 	rt      runtime
 	rpc     cri.RuntimeServiceClient
+	edit    func(*cri.NamespaceOption) // of pods and containers; or nil
 	cleanup []func()
+}
+
+// close undoes what the check has made, the last first.
+func (k *kubelet) close() {
+	for i := len(k.cleanup) - 1; i >= 0; i-- {
+		k.cleanup[i]()
+	}
+	k.cleanup = nil
 }
 
 // dial connects to a containerd.
@@ -44,7 +54,7 @@ func within() context.Context {
 // check tells of an error of what only prepares.
 func (k *kubelet) check(what string, err error) {
 	if err != nil {
-		k.t.Errorf("%s: %s: %s", k.rt.name, what, status.Convert(err).Message())
+		k.rt.complain(k.t, "%s: %s", what, status.Convert(err).Message())
 	}
 }
 
@@ -65,6 +75,7 @@ func (k *kubelet) pod(mode cri.NamespaceMode, annotations map[string]string) *po
 			NamespaceOptions: &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: mode},
 		}},
 	}}
+	k.change(p.config.Linux.SecurityContext.NamespaceOptions)
 	x, err := k.rpc.RunPodSandbox(within(), &cri.RunPodSandboxRequest{Config: p.config, RuntimeHandler: k.rt.name})
 	k.check("run sandbox", err)
 	p.id = x.GetPodSandboxId()
@@ -77,6 +88,12 @@ func (k *kubelet) pod(mode cri.NamespaceMode, annotations map[string]string) *po
 	return p
 }
 
+func (k *kubelet) change(o *cri.NamespaceOption) {
+	if k.edit != nil {
+		k.edit(o)
+	}
+}
+
 // container creates a container, which edit may change before.
 func (p *pod) container(edit func(*cri.ContainerConfig), cmd ...string) string {
 	name := rig.ID()
@@ -84,6 +101,7 @@ func (p *pod) container(edit func(*cri.ContainerConfig), cmd ...string) string {
 		Linux: &cri.LinuxContainerConfig{SecurityContext: &cri.LinuxContainerSecurityContext{
 			NamespaceOptions: &cri.NamespaceOption{Network: cri.NamespaceMode_NODE, Pid: p.config.Linux.SecurityContext.NamespaceOptions.Pid},
 		}}}
+	p.k.change(c.Linux.SecurityContext.NamespaceOptions)
 	if edit != nil {
 		edit(c)
 	}
@@ -102,7 +120,7 @@ func (k *kubelet) start(id string) string {
 func (p *pod) runs(edit func(*cri.ContainerConfig), cmd ...string) string {
 	id := p.container(edit, cmd...)
 	if msg := p.k.start(id); msg != "" {
-		p.k.t.Errorf("%s: start: %s", p.k.rt.name, msg)
+		p.k.rt.complain(p.k.t, "start: %s", msg)
 	}
 	return id
 }

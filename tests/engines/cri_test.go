@@ -27,18 +27,20 @@ func kubernetes(t *testing.T, r *rig.Rig, c server) {
 	rts := runtimes(r)
 	c = startCRI(r, c, rts)
 	ctr := &session{t: t, r: r, rt: rts[0], client: []string{c.ctr, "--address", c.address, "--namespace", "k8s.io"}, env: environ(r)}
-	ctr.must("image", "import", "--snapshotter", "native", makeImage(r))
+	ctr.load(c, makeImage(r))
 	rpc := cri.NewRuntimeServiceClient(dial(r, c.address))
 	list := kubeChecks()
+	if c.version == 2 {
+		list = append(list, kubeUserChecks()...)
+		keeper := &kubelet{t: t, r: r, rt: rts[0], rpc: rpc, edit: unshared}
+		keeper.pod(cri.NamespaceMode_CONTAINER, nil) // keeps the snapshot of the user namespace, which two at once cannot make
+		defer keeper.close()
+	}
 	checks := make([]check, len(list))
 	for i, c := range list {
 		checks[i] = check{c.name, c.want, func(s *session) string {
-			k := &kubelet{t: s.t, rt: s.rt, rpc: rpc}
-			defer func() {
-				for i := len(k.cleanup) - 1; i >= 0; i-- {
-					k.cleanup[i]()
-				}
-			}()
+			k := &kubelet{t: s.t, r: r, rt: s.rt, rpc: rpc}
+			defer k.close()
 			return c.do(k)
 		}}
 	}
@@ -156,10 +158,7 @@ func kubeChecks() []kubeCheck {
 		{"a removed pod leaves nothing", "0; ", func(k *kubelet) string {
 			p := k.pod(cri.NamespaceMode_POD, nil)
 			id := p.runs(nil, "sh", "-c", "sleep 1000 & exec sleep 1000")
-			for i := len(k.cleanup) - 1; i >= 0; i-- {
-				k.cleanup[i]()
-			}
-			k.cleanup = nil
+			k.close()
 			return lines(len(hostPids(id)), strings.Join(append(stateOf(id), stateOf(p.id)...), " "))
 		}},
 	}
@@ -175,7 +174,7 @@ func startCRI(r *rig.Rig, c server, rts []runtime) server {
 	if c.version == 2 {
 		plugin = `plugins."io.containerd.cri.v1.runtime"`
 		fmt.Fprintf(&b, "[plugins.\"io.containerd.cri.v1.images\"]\nsnapshotter = \"native\"\n[plugins.\"io.containerd.cri.v1.images\".pinned_images]\nsandbox = %q\n", image)
-		fmt.Fprintf(&b, "[%s]\n", plugin)
+		fmt.Fprintf(&b, "[%s.cni]\nbin_dirs = [%q]\nconf_dir = %q\nuse_internal_loopback = true\n[%s]\n", plugin, r.Path("cni"), network(r), plugin)
 	} else {
 		fmt.Fprintf(&b, "[%s]\nsandbox_image = %q\n", plugin, image)
 	}
@@ -194,4 +193,19 @@ func startCRI(r *rig.Rig, c server, rts []runtime) server {
 	rpc := cri.NewRuntimeServiceClient(dial(r, c.address))
 	start(r, func() bool { _, err := rpc.Version(within(), &cri.VersionRequest{}); return err == nil }, c.binary, "--config", conf)
 	return c
+}
+
+// network makes a CNI plugin that gives a pod an address on paper: the pod has
+// a network namespace of its own with nothing in it but lo.
+func network(r *rig.Rig) (conf string) {
+	r.Mkdir("cni")
+	r.Write("cni/nowhere", `#!/bin/sh
+case $CNI_COMMAND in
+ADD) echo '{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"'$CNI_NETNS'"}],"ips":[{"address":"192.0.2.1/32","interface":0}]}' ;;
+VERSION) echo '{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}' ;;
+esac
+`, 0o755)
+	conf = r.Mkdir("cni-conf")
+	r.Write("cni-conf/nowhere.conflist", `{"cniVersion":"1.0.0","name":"nowhere","plugins":[{"type":"nowhere"}]}`, 0o644)
+	return conf
 }

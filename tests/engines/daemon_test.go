@@ -75,7 +75,8 @@ func (d *daemon) stop(r *rig.Rig) {
 // environ is what engines and their clients get: the marker, and directories of the rig.
 func environ(r *rig.Rig) []string {
 	home := r.Mkdir("home")
-	env := []string{"MINIRUN_TEST=" + rig.Marker, "HOME=" + home, "TMPDIR=" + r.Mkdir("tmp"), "XDG_RUNTIME_DIR="}
+	env := []string{"MINIRUN_TEST=" + rig.Marker, "HOME=" + home, "TMPDIR=" + r.Mkdir("tmp"), "XDG_RUNTIME_DIR=",
+		"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1"}
 	for _, v := range os.Environ() {
 		switch name, _, _ := strings.Cut(v, "="); name {
 		case "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "CONTAINERD_ADDRESS", "DOCKER_HOST":

@@ -2,6 +2,7 @@ package engines
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,18 +10,24 @@ import (
 )
 
 func TestDocker(t *testing.T) {
+	docker(t, slices.Concat(runChecks(), liveChecks(), dockerChecks()))
+}
+
+func TestDockerUserNamespace(t *testing.T) { docker(t, dockerUserChecks(), "--userns-remap=daemon") }
+
+func docker(t *testing.T, list []check, flags ...string) {
 	r := rig.New(t)
 	rts := runtimes(r)
-	client := startDocker(r, rts)
+	client := startDocker(r, rts, flags...)
 	open := func(rt runtime) *session {
-		return &session{t: t, r: r, rt: rt, client: client, env: environ(r),
+		return &session{t: t, r: r, rt: rt, client: client, env: environ(r), remove: []string{"rm", "-f"},
 			run: []string{"--runtime", rt.name, "--network", "none", "--cgroup-parent", "/" + rig.Marker}}
 	}
-	each(t, append(append(runChecks(), liveChecks()...), dockerChecks()...), open, rts)
+	each(t, list, open, rts)
 }
 
 // startDocker starts dockerd with its own containerd and loads the image.
-func startDocker(r *rig.Rig, rts []runtime) []string {
+func startDocker(r *rig.Rig, rts []runtime, flags ...string) []string {
 	r.Helper()
 	host := "unix://" + r.Path("docker.sock")
 	client := []string{program(r, "/usr/bin/docker"), "--config", r.Mkdir("home"), "-H", host}
@@ -32,6 +39,7 @@ func startDocker(r *rig.Rig, rts []runtime) []string {
 		"--containerd", c.address, "--containerd-namespace", rig.Marker + "-docker", "--containerd-plugins-namespace", rig.Marker + "-plugins",
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs",
 		"--config-file", r.Write("daemon.json", conf, 0o644), "--userland-proxy=false"}
+	args = append(args, flags...)
 	start(r, ready, program(r, "/usr/sbin/dockerd"), args...)
 	s.must("load", "-q", "-i", makeImage(r))
 	return client

@@ -33,7 +33,7 @@ func script(text string, flags ...string) func(*session) string {
 func (s *session) detached(flags []string, cmd ...string) string {
 	name := rig.ID()
 	s.must(s.args("run", append(append([]string{"-d", "--name", name}, flags...), append([]string{image}, cmd...)...)...)...)
-	s.cleanup = append(s.cleanup, cleanup{name, func() { s.must("rm", "-f", name) }})
+	s.cleanup = append(s.cleanup, cleanup{name, func() { s.must(s.rm(name)...) }})
 	return name
 }
 
@@ -41,10 +41,13 @@ func (s *session) detached(flags []string, cmd ...string) string {
 func (s *session) busy(flags ...string) string {
 	name := s.detached(flags, "sh", "-c", busy)
 	if !eventually(func() bool { return strings.Contains(s.call("logs", name).out, "ready") }) {
-		s.t.Errorf("%s: %s is not ready: %s", s.rt.name, name, s.say("logs", name))
+		s.rt.complain(s.t, "%s is not ready: %s", name, s.say("logs", name))
 	}
 	return name
 }
+
+// rm are the arguments that end and remove containers.
+func (s *session) rm(names ...string) []string { return slices.Concat(s.remove, names) }
 
 // inspect asks for one field.
 func (s *session) inspect(name, field string) string {
@@ -128,7 +131,7 @@ func liveChecks() []check {
 		{"create, start, attached", "hi; 3", func(s *session) string {
 			name := rig.ID()
 			s.must(s.args("create", "--name", name, image, "sh", "-c", "echo hi; exit 3")...)
-			s.cleanup = append(s.cleanup, cleanup{name, func() { s.must("rm", "-f", name) }})
+			s.cleanup = append(s.cleanup, cleanup{name, func() { s.must(s.rm(name)...) }})
 			x := s.call("start", "-a", name)
 			return lines(oneLine(x.out), x.code)
 		}},
@@ -209,7 +212,7 @@ func liveChecks() []check {
 			pid, id := s.pid(name), s.inspect(name, "Id")
 			dir := cgroupOf(pid, "pids")
 			eventually(func() bool { return len(tasks(dir)) == 3 })
-			s.must("rm", "-f", name)
+			s.must(s.rm(name)...)
 			s.cleanup = nil
 			_, err := os.Stat(dir)
 			return lines(strings.Join(stateOf(id), " "), alive(pid), err == nil)
@@ -221,7 +224,7 @@ func liveChecks() []check {
 			eventually(func() bool { return len(tasks(dir)) == 2 })
 			inside, all := s.say("exec", name, "readlink", "/proc/self/ns/pid"), tasks(dir)
 			own, _ := os.Readlink("/proc/self/ns/pid")
-			s.must("rm", "-f", name)
+			s.must(s.rm(name)...)
 			s.cleanup = nil
 			return lines(inside == own, alive(all[0]), alive(all[len(all)-1]))
 		}},
@@ -232,7 +235,7 @@ func liveChecks() []check {
 			eventually(func() bool { return len(tasks(dir)) == 2 })
 			left := tasks(dir)[0]
 			saw := s.say("exec", second, "sh", "-c", `tr '\0' ' ' </proc/1/cmdline; echo`)
-			s.must("rm", "-f", second)
+			s.must(s.rm(second)...)
 			s.cleanup = s.cleanup[:1]
 			status := s.inspect(first, "State.Status")
 			third := s.detached([]string{"--pid=container:" + first}, "sleep", "3000")
@@ -260,7 +263,7 @@ func liveChecks() []check {
 					running++
 				}
 			}
-			s.must(append([]string{"rm", "-f"}, names...)...)
+			s.must(s.rm(names...)...)
 			return lines(running)
 		}},
 	}

@@ -104,6 +104,20 @@ func prepare() error {
 	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
 		return fmt.Errorf("mount /run: %w", err)
 	}
+	return giveIDs()
+}
+
+// giveIDs gives podman ids for --userns=auto, and docker for userns-remap.
+func giveIDs() error {
+	const ids = "/run/subid"
+	if err := os.WriteFile(ids, []byte("containers:1000000:1000000\ndaemon:200000:65536\n"), 0o644); err != nil {
+		return err
+	}
+	for _, path := range []string{"/etc/subuid", "/etc/subgid"} {
+		if err := unix.Mount(ids, path, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", path, err)
+		}
+	}
 	return nil
 }
 

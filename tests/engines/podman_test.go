@@ -2,6 +2,7 @@ package engines
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,15 +14,18 @@ import (
 func TestPodman(t *testing.T) {
 	r := rig.New(t)
 	rts := runtimes(r)
-	r.Cleanup(func() { // podman leaves it, whatever the runtime
-		for _, dir := range rig.CgroupsNamed(rig.Marker + "/conmon") {
-			unix.Rmdir(dir)
-		}
-	})
+	r.Cleanup(func() { removeCgroups("conmon") }) // podman leaves it, whatever the runtime
 	open := podman(t, r, rts)
 	load := open(rts[0])
 	load.must("load", "-q", "-i", makeImage(r))
-	each(t, append(append(runChecks(), liveChecks()...), podmanChecks()...), open, rts)
+	each(t, slices.Concat(runChecks(), liveChecks(), podmanChecks(), podmanUserChecks()), open, rts)
+}
+
+// removeCgroups removes an empty cgroup of the run from every hierarchy.
+func removeCgroups(name string) {
+	for _, dir := range rig.CgroupsNamed(rig.Marker + "/" + name) {
+		unix.Rmdir(dir)
+	}
 }
 
 // podman makes sessions of one podman, with its configuration.
@@ -44,7 +48,7 @@ network_config_dir = %q
 		return &session{t: t, r: r, rt: rt, env: env,
 			client: []string{program(r, "/usr/bin/podman"), "--runtime", rt.name, "--cgroup-manager", "cgroupfs",
 				"--root", r.Path("graph"), "--runroot", r.Path("runroot"), "--tmpdir", r.Path("libpod"), "--storage-driver", "vfs"},
-			run: []string{"--pull", "never", "--network", "none", "--cgroup-parent", "/" + rig.Marker}}
+			remove: []string{"rm", "-f", "-t", "0"}, run: []string{"--pull", "never", "--network", "none", "--cgroup-parent", "/" + rig.Marker}}
 	}
 }
 
