@@ -81,6 +81,7 @@ type builder struct {
 	sources   map[string]*Cell       // what it has opened: "mounts[N]", or the path of a device
 	inUser    bool                   // from here on in the container's user namespace
 	stdioDone bool                   // the standard streams are the container's user's
+	named     bool                   // hostname and domainname are set
 	joining   *Join                  // exec: the container to join
 
 	proc      *Cell      // a procfs that only minirun sees, while it is open

@@ -9,14 +9,25 @@ func (b *builder) namespaces() {
 			b.setns(j)
 		}
 	}
+	b.hostname()
+	if b.ns.created&unix.CLONE_NEWNET != 0 {
+		b.loopback()
+	}
+}
+
+// hostname sets the names, once: of a UTS namespace that is joined it takes
+// the rights of its owner, which a container with a user namespace has only
+// before it enters that.
+func (b *builder) hostname() {
+	if b.named {
+		return
+	}
+	b.named = true
 	if b.spec.Hostname != "" {
 		b.call("hostname", "sethostname", str(b.spec.Hostname), num(len(b.spec.Hostname)))
 	}
 	if b.spec.Domainname != "" {
 		b.call("domainname", "setdomainname", str(b.spec.Domainname), num(len(b.spec.Domainname)))
-	}
-	if b.ns.created&unix.CLONE_NEWNET != 0 {
-		b.loopback()
 	}
 }
 
@@ -42,7 +53,7 @@ func (b *builder) join() {
 	b.do("minirun puts the process in its cgroup, limits in force", Host{Text: `write("cgroup.procs", pid)`})
 	b.await("until minirun has put the process in its cgroup")
 	for _, j := range b.ns.joined {
-		if j.flag == unix.CLONE_NEWCGROUP {
+		if j.flag == unix.CLONE_NEWCGROUP && b.ns.entered&j.flag == 0 {
 			b.setns(j)
 		}
 	}

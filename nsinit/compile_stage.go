@@ -29,7 +29,10 @@ func (b *builder) stage(created uintptr) {
 	default:
 		b.undumpable()
 		b.openEarly()
-		b.joinBefore(^uintptr(unix.CLONE_NEWCGROUP | unix.CLONE_NEWUSER))
+		b.joinBefore(^uintptr(unix.CLONE_NEWUSER))
+		if b.ns.entered&unix.CLONE_NEWUTS != 0 {
+			b.hostname()
+		}
 		b.enterUser()
 	}
 	b.cloneFinal(created&^(unix.CLONE_NEWUSER|unix.CLONE_NEWTIME)|unix.CLONE_PARENT, 0)

@@ -260,6 +260,11 @@ func (b *birth) raise() error {
 	if err := b.enterGroup(); err != nil {
 		return err
 	}
+	if uid, ok := groupOwner(b.bundle.Spec, b.facts.UIDMappings); ok && b.grouped && !b.facts.Rootless {
+		if err := b.group.Own(uid); err != nil {
+			return err
+		}
+	}
 	fault("joined")
 	if err := b.enterResctrl(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -199,6 +200,29 @@ func TestExecInAUserNamespace(t *testing.T) {
 	c.MustDelete("--force")
 }
 
+// exec needs no procfs of the container's, and trusts none.
+func TestExecInAUserNamespaceWithoutAProcfs(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("the peers set the process up by the container's /proc")
+	for name, mounts := range map[string][]specs.Mount{
+		"none":       nil,
+		"the host's": {{Destination: "/proc", Type: "bind", Source: "/proc", Options: []string{"rbind"}}},
+	} {
+		c := mappedContainer(r, func(s *specs.Spec) {
+			s.Mounts = append(mounts, s.Mounts[1:]...)
+			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths, s.Linux.Seccomp = nil, nil, nil
+			if name == "the host's" {
+				rig.HostNamespace(specs.PIDNamespace)(s)
+			}
+		}).MustCreate().MustStart()
+		x := c.Do("exec", "--user", "12:34", c.ID, "sh", "-c", "id -u; id -g; touch /tmp/x && echo made")
+		if x.Code != 0 || x.Stdout != "12\n34\nmade\n" {
+			t.Errorf("/proc is %s: code %d: %s%s", name, x.Code, x.Stdout, x.Stderr)
+		}
+		c.MustDelete("--force")
+	}
+}
+
 func TestJoinedUserNamespace(t *testing.T) {
 	r := rig.New(t)
 	r.MinirunOnly("it needs no mappings beside a path, and compares those it gets")
@@ -257,6 +281,9 @@ func TestUserNamespaceWithANetworkOfTheHosts(t *testing.T) {
 	other.MustDelete("--force")
 }
 
+// isCgroup is of what only the owner of the cgroup namespace may mount.
+func isCgroup(m specs.Mount) bool { return m.Type == "cgroup" }
+
 func joinAll(pid int) rig.Mod {
 	return func(s *specs.Spec) {
 		for typ, kind := range map[specs.LinuxNamespaceType]string{specs.NetworkNamespace: "net", specs.IPCNamespace: "ipc", specs.UTSNamespace: "uts"} {
@@ -264,6 +291,25 @@ func joinAll(pid int) rig.Mod {
 		}
 		s.Mounts = append(s.Mounts[:4], s.Mounts[5:]...) // an mqueue belongs to the IPC namespace
 	}
+}
+
+// What is the host's can be joined, and named, before the user namespace is entered.
+func TestUserNamespaceWithNamesAndCgroupsOfTheHosts(t *testing.T) {
+	r := rig.New(t)
+	r.Finding(rig.Runc, "1.1.5 sets the host name with the rights of the user namespace")
+	r.Finding(rig.Crun, "1.8.1 joins after the user namespace, which may not")
+	other := r.Container(rig.Namespace(specs.CgroupNamespace, "")).MustCreate().MustStart()
+	ns := func(kind string) string { return fmt.Sprintf("/proc/%d/ns/%s", other.Pid(), kind) }
+	c := mappedContainer(r, rig.Namespace(specs.CgroupNamespace, ns("cgroup")), rig.Namespace(specs.UTSNamespace, ns("uts")),
+		func(s *specs.Spec) { s.Hostname, s.Mounts = "joint", slices.DeleteFunc(s.Mounts, isCgroup) }, rig.Sh("hostname; readlink /proc/self/ns/cgroup; readlink /proc/self/ns/uts; id -u"))
+	want := strings.Join([]string{"joint", nsOf(t, other.Pid(), "cgroup"), nsOf(t, other.Pid(), "uts"), "0"}, "\n")
+	if got := c.Output(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := other.OK("exec", other.ID, "hostname").Stdout; got != "joint\n" {
+		t.Errorf("the other container's host name is %s", got)
+	}
+	other.MustDelete("--force")
 }
 
 func TestUserNamespaceInAJoinedPIDNamespace(t *testing.T) {
@@ -282,6 +328,29 @@ func TestUserNamespaceInAJoinedPIDNamespace(t *testing.T) {
 		t.Errorf("code %d: %s%s", x.Code, x.Stdout, x.Stderr)
 	}
 	other.MustDelete("--force")
+}
+
+// On cgroup v2 the container's root makes groups in its own, whose limits
+// stay the host's; on v1, where that is not safe, it makes none.
+func TestTheCgroupIsTheMappedRoots(t *testing.T) {
+	r := rig.New(t)
+	r.Finding(rig.Runc, "1.1.5 gives it away with systemd's driver only")
+	c := mappedContainer(r, rig.Namespace(specs.CgroupNamespace, ""), func(s *specs.Spec) {
+		for i := range s.Mounts {
+			if isCgroup(s.Mounts[i]) {
+				s.Mounts[i].Options = []string{"nosuid", "noexec", "nodev"}
+			}
+		}
+	}, rig.Sh(`cd /sys/fs/cgroup; test -d pids && cd pids
+		mkdir below 2>/dev/null && echo made; mkdir below/leaf 2>/dev/null && echo $$ > below/leaf/cgroup.procs && echo moved
+		echo 5 2>/dev/null > pids.max || echo no limit; cat /proc/self/cgroup | grep -c below/leaf`))
+	want := "no limit\n0"
+	if rig.OnlyV2() {
+		want = "made\nmoved\nno limit\n1"
+	}
+	if x := c.Run(); strings.TrimSpace(x.Stdout) != want {
+		t.Errorf("code %d: %s%s, want %s", x.Code, x.Stdout, x.Stderr, want)
+	}
 }
 
 func TestTerminalInAUserNamespace(t *testing.T) {

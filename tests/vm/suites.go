@@ -28,6 +28,7 @@ func suites() []suite {
 		{name: "pid1", pkg: "tests", files: "pid1 init", limit: 10 * time.Minute},
 		{name: "resources", pkg: "tests", files: "resources devices update pids", limit: 10 * time.Minute},
 		{name: "exec", pkg: "tests", files: "exec namespaces broken wait hooks", limit: 10 * time.Minute},
+		{name: "userns", pkg: "tests", files: "userns", limit: 10 * time.Minute},
 		{name: "runtime", pkg: "runtime", limit: 10 * time.Minute},
 		{name: "inits", pkg: "tests", files: "init_signals init_terminal init_programs stop ps", limit: 10 * time.Minute},
 	}
