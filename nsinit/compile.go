@@ -32,7 +32,7 @@ func Compile(spec *specs.Spec, f Facts) (*Plan, error) {
 		b.rootfs, b.mounts, b.devices, b.console,
 		b.join, b.runtimeHooks, b.containerHooks,
 		b.sysctls, b.openLabels, b.readonly, b.mask, b.pivot,
-		b.identity, b.lookup, b.writeLabels, b.wait, b.keepReport, b.seccomp, b.execve,
+		b.identity, b.lookup, b.writeLabels, b.wait, b.dieWithParent, b.keepReport, b.seccomp, b.execve,
 	} {
 		phase()
 		if b.err != nil {

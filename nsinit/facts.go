@@ -51,11 +51,12 @@ type Facts struct {
 	// their order.
 	Limits []Limit
 
-	Wait         bool // create: stop before the execve until start is called
-	Console      bool // process.terminal: pass the master over RoleConsole
-	NoPivot      bool
-	NoNewKeyring bool
-	IntoCgroup   bool // the fork itself places the process in its cgroup (v2), no wait for a join
+	Wait          bool // create: stop before the execve until start is called
+	Console       bool // process.terminal: pass the master over RoleConsole
+	NoPivot       bool
+	NoNewKeyring  bool
+	DieWithParent bool // run: the kernel kills the container when minirun ends
+	IntoCgroup    bool // the fork itself places the process in its cgroup (v2), no wait for a join
 }
 
 // Limit is a resource limit as getrlimit(2) reads it.

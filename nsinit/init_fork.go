@@ -44,6 +44,9 @@ func (b *initBuilder) guard() {
 	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str(initName))
 	b.call("the program does not get the report descriptor", "fcntl", num(b.plan.Report),
 		sym(unix.F_SETFD, "F_SETFD"), sym(unix.FD_CLOEXEC, "FD_CLOEXEC"))
+	if b.facts.DieWithParent {
+		b.bond(b.plan.Report)
+	}
 }
 
 // fork starts the program. The child runs in the init's memory until its

@@ -57,6 +57,10 @@ func (l *linter) kindOf(i int, c Call) string {
 		if i < l.stage {
 			return "stage " + kind
 		}
+	case "ppoll":
+		if len(c.Args) > 2 && c.Args[2] != null {
+			return "ppoll without sleep"
+		}
 	case "PR_SET_DUMPABLE":
 		if v, ok := c.Args[1].(Const); ok && v.V != 0 {
 			return "PR_SET_DUMPABLE 1"
@@ -93,6 +97,10 @@ func (l *linter) order() error {
 		{"PR_CAP_AMBIENT", "accept4"},     // created means: nothing left to do but to start
 		{"PR_CAP_AMBIENT", "PR_SET_NO_NEW_PRIVS"},
 		{"PR_SET_NO_NEW_PRIVS", "seccomp"},
+		{"setresuid", "PR_SET_PDEATHSIG"}, // a change of credentials undoes it
+		{"PR_CAP_AMBIENT", "PR_SET_PDEATHSIG"},
+		{"PR_SET_PDEATHSIG", "ppoll without sleep"}, // who has ended before is not heard of
+		{"ppoll without sleep", "seccomp"},
 	} {
 		last, have := l.last[pair[0]]
 		first, also := l.first[pair[1]]

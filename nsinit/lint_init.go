@@ -34,7 +34,7 @@ func (l *linter) guards() error {
 		return fmt.Errorf("step %d, rt_sigprocmask, is not the first", at+1)
 	}
 	for _, pair := range [][2]string{
-		{"getpid", "clone"}, {"clone", "execve"}, {"execve", "close"}, {"close", "rt_sigtimedwait"}, {"close", "ppoll"},
+		{"PR_SET_PDEATHSIG", "ppoll without sleep"}, {"ppoll without sleep", "clone"}, {"getpid", "clone"}, {"clone", "execve"}, {"execve", "close"}, {"close", "rt_sigtimedwait"}, {"close", "ppoll"},
 	} {
 		if at, have := l.first[pair[1]]; have && at < l.first[pair[0]] {
 			return fmt.Errorf("step %d, %s, comes before %s", at+1, pair[1], pair[0])

@@ -31,6 +31,9 @@ func TestLintCatchesAPlanOutOfOrder(t *testing.T) {
 		"seccomp without no_new_privs in place": {func(p *Plan) {
 			p.Steps = slices.Insert(p.Steps, 1, Step{Op: Call{Name: "seccomp"}})
 		}, "seccomp"},
+		"the parent's death before the ids": {func(p *Plan) {
+			p.Steps = slices.Insert(p.Steps, 1, Step{Op: Call{Name: "prctl", Args: []Arg{sym(unix.PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG")}}})
+		}, "PR_SET_PDEATHSIG"},
 		"seccomp without any right to it": {func(p *Plan) {
 			p.Steps = slices.DeleteFunc(p.Steps, func(s Step) bool {
 				c, ok := s.Op.(Call)

@@ -112,6 +112,7 @@ func (b *birth) compile(wait bool) error {
 		return err
 	}
 	b.facts.ExitInfo = b.facts.Init != nil && keepsExitStatus()
+	b.facts.DieWithParent = b.opts.dieWithParent
 	b.facts.NoPivot, b.facts.NoNewKeyring, b.facts.PreserveFDs = b.opts.NoPivot, b.opts.NoNewKeyring, b.opts.PreserveFDs
 	if b.plan, err = nsinit.Compile(spec, b.facts); err != nil {
 		return err

@@ -20,6 +20,8 @@ type CreateOptions struct {
 	Init          InitOptions
 	PreserveFDs   int    // descriptors 3 and up that the container keeps
 	Observe       string // file for a timeline, written in the background: see Observe; empty: none
+
+	dieWithParent bool // RunOptions.DieWithParent
 }
 
 // Create makes a container and leaves its init waiting for start. When it

@@ -15,6 +15,9 @@ type RunOptions struct {
 	Detach      bool
 	Keep        bool // leave the container's directory and cgroup behind
 	NoSubreaper bool
+	// DieWithParent ends the container when this process ends, however that
+	// comes, or the one that has called it.
+	DieWithParent bool
 }
 
 // Run makes a container and starts its program, in one plan without the wait.
@@ -25,6 +28,12 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 	if !o.Detach {
 		fg.listen()
 		defer fg.close()
+	}
+	if o.DieWithParent {
+		if err := rt.bindToParent(o, fg); err != nil {
+			return 0, err
+		}
+		o.CreateOptions.dieWithParent = true
 	}
 	b, err := rt.conceive(o.CreateOptions, false, fg.awaitFirst)
 	if err != nil {
@@ -123,6 +132,7 @@ type foreground struct {
 	all      chan struct{} // closed when all are
 	terminal bool
 	console  int // our end of the socket that brings the master
+	caller   int // pidfd of the process whose end is the container's; 0: none
 	tty      *terminal
 }
 
@@ -162,6 +172,9 @@ func (f *foreground) close() {
 	if f.terminal {
 		unix.Close(f.console)
 	}
+	if f.caller != 0 {
+		unix.Close(f.caller)
+	}
 }
 
 func (f *foreground) attach() error {
@@ -187,6 +200,11 @@ func (f *foreground) wait(b *birth) (unix.WaitStatus, error) {
 	done := make(chan struct{})
 	defer close(done)
 	go f.forward(b.pidfd, done)
+	if f.caller != 0 {
+		left := make(chan struct{})
+		go f.endWithCaller(b.pidfd, left)
+		defer func() { <-left }()
+	}
 	status, err := b.reap()
 	if f.tty != nil {
 		f.tty.drain(!b.ownPidNS())

@@ -20,8 +20,15 @@ container after the bundle of -b or else of the current directory.
 run passes signals on to the container, deletes it when it has ended, and exits
 with its code, or with 128+N when signal N has ended it.
 
+A SIGKILL of minirun cannot be passed on: the container lives on. With
+--die-with-parent the kernel ends it then, and delete removes what is left.
+The kernel makes an exception of a program with the set-user-ID bit or with
+capabilities in its file, but not of the same below --init.
+
 Flags:
 ` + bundleFlagHelp + createFlagsHelp + `  -d, --detach            return as soon as the program runs
+  --die-with-parent       the container ends when minirun does, by SIGKILL too,
+                          or when the process that has called minirun does
   --keep                  do not delete the container at its end
   --keep-exit             delete it, and keep how it has ended, for wait
   --no-subreaper          do not adopt orphans of the container
@@ -39,6 +46,7 @@ func setupRun(f *flag.FlagSet) action {
 	defineBundle(f, &o.BundleDir)
 	defineCreate(f, &o.CreateOptions)
 	boolFlag(f, &o.Detach, "detach", "d")
+	boolFlag(f, &o.DieWithParent, "die-with-parent", "")
 	boolFlag(f, &o.Keep, "keep", "")
 	keepExit := false
 	boolFlag(f, &keepExit, "keep-exit", "")
