@@ -85,6 +85,7 @@ func (b *birth) compile(wait bool) error {
 		return err
 	}
 	spec := b.bundle.Spec
+	b.rt.annotate(spec)
 	for _, w := range bundles.Warnings(spec) {
 		b.rt.warn(w)
 	}

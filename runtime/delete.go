@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // deletePatience is how long delete waits for processes to end after SIGKILL.
@@ -53,6 +55,7 @@ func (rt *Runtime) deleteLocked(d *Dir, id string, force bool) error {
 	if err := refuse(act, statusOf(r, p.seen), id); err != nil {
 		return err
 	}
+	rt.reportStop(p, unix.SIGKILL)
 	return rt.destroyInit(d, p)
 }
 

@@ -53,18 +53,22 @@ func (d *Dir) unlessRemoved(id string, do func() error) error {
 	return errors.Join(do(), d.unlock())
 }
 
-// note writes an Intent. It does not wait for the lock: who holds that may be
-// stuck, and a stop must not be.
+// note writes an Intent.
 func (d *Dir) note(i Intent) error {
+	w := jsonWriter{}
+	i.append(&w)
+	return d.jot(intentFile, w.buf)
+}
+
+// jot writes a file. It does not wait for the lock: who holds that may be
+// stuck, and a stop must not be.
+func (d *Dir) jot(name string, text []byte) error {
 	err := d.flock()
 	if err == nil {
 		err = d.linked()
 	}
 	if err == nil {
-		w := jsonWriter{}
-		i.append(&w)
-		err = d.replace(intentFile, w.buf)
-		err = errors.Join(err, d.unlock())
+		err = errors.Join(d.replace(name, text), d.unlock())
 	}
 	return ignore(err, unix.EWOULDBLOCK, unix.ENOENT)
 }

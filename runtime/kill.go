@@ -28,6 +28,7 @@ func (rt *Runtime) Kill(id string, sig unix.Signal, all bool) error {
 	if whole && sig != unix.SIGKILL && len(r.Cgroups) == 0 && p.seen.alive() {
 		return errNoCgroup
 	}
+	rt.reportStop(p, sig)
 	return p.kill(sig, whole)
 }
 

@@ -17,7 +17,8 @@ import (
 // where there are none.
 
 // ObserveAnnotation of config.json stands for --observe where an engine calls
-// create or run. A relative path counts from the bundle.
+// create or run. {id} in it is the container's, and a relative path counts
+// from the bundle.
 const ObserveAnnotation = "minirun.observe"
 
 // startObserver starts an observer that writes FILE. It ends with the
@@ -50,10 +51,7 @@ func (b *birth) observe(file string) error {
 // observeAsAnnotated looks for the annotation, and whether there will be
 // something to observe.
 func (b *birth) observeAsAnnotated() error {
-	file := b.bundle.Spec.Annotations[ObserveAnnotation]
-	if file != "" && !filepath.IsAbs(file) {
-		file = filepath.Join(b.bundle.Dir, file)
-	}
+	file := reportFile(b.bundle.Spec.Annotations[ObserveAnnotation], b.opts.ID, b.bundle.Dir)
 	if err := b.observe(file); err != nil || b.observer == nil || b.ownPidNS() {
 		return err
 	}

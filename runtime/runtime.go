@@ -7,6 +7,8 @@
 // go stale.
 package runtime
 
+import "github.com/opencontainers/runtime-spec/specs-go"
+
 // SpecVersion is the version of the runtime-spec that minirun implements.
 const SpecVersion = "1.3.0"
 
@@ -22,6 +24,8 @@ type Runtime struct {
 	// Rootless says whether a container may go without a cgroup where this user
 	// may not make one; nil is yes for whoever is not root on the host.
 	Rootless *bool
+	// Annotations are those of containers whose config.json has none of that name.
+	Annotations map[string]string
 	// KeepExit lets the exit record outlive a container that is removed, for wait.
 	KeepExit bool
 }
@@ -29,5 +33,17 @@ type Runtime struct {
 func (rt *Runtime) warn(msg string) {
 	if rt.Warn != nil {
 		rt.Warn(msg)
+	}
+}
+
+// annotate gives a container the annotations that it lacks.
+func (rt *Runtime) annotate(s *specs.Spec) {
+	if len(rt.Annotations) > 0 && s.Annotations == nil {
+		s.Annotations = make(map[string]string, len(rt.Annotations))
+	}
+	for key, value := range rt.Annotations {
+		if _, ok := s.Annotations[key]; !ok {
+			s.Annotations[key] = value
+		}
 	}
 }

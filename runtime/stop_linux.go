@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"minirun/runtime/observe/proc"
 	"minirun/runtime/observe/session"
 	"minirun/runtime/signals"
 	"minirun/runtime/stop"
@@ -313,16 +312,7 @@ func (s *stopping) tellSteps() {
 	}
 }
 
-// rung begins a section of the timelines of those who observe, with a census:
-// who is there, in which state, and where it sleeps.
+// rung begins a section of the timelines of those who observe.
 func (s *stopping) rung(r stop.Rung, text string) {
-	told := s.init.told
-	if !told.Heard() {
-		return
-	}
-	told.Rung("stop: " + r.String())
-	told.Say(text)
-	if s.init.r.OwnPidNS && r < stop.Gone {
-		told.Tell(proc.Namespace{Inode: s.init.r.PidNS, Level: 1}.Census())
-	}
+	s.init.rung("stop: "+r.String(), text, s.init.r.OwnPidNS && r < stop.Gone)
 }

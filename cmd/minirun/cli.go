@@ -147,7 +147,8 @@ func (v *verb) count(args []string) error {
 }
 
 func (a *app) runtime() *runtime.Runtime {
-	return &runtime.Runtime{Store: runtime.Store{Root: a.root}, Warn: a.log.warn, Systemd: a.systemdCgroup, Rootless: a.rootlessMode}
+	return &runtime.Runtime{Store: runtime.Store{Root: a.root}, Warn: a.log.warn, Systemd: a.systemdCgroup, Rootless: a.rootlessMode,
+		Annotations: a.annotations}
 }
 
 // print writes to stdout, where a full disk or a closed pipe is an error.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"minirun/runtime"
 )
@@ -15,6 +17,7 @@ type globals struct {
 	root, logFile, logFormat, rootless string
 	rootlessMode                       *bool // nil is auto
 	debug, systemdCgroup, version      bool
+	annotations                        map[string]string
 }
 
 func (g *globals) define(f *flag.FlagSet) {
@@ -26,6 +29,20 @@ func (g *globals) define(f *flag.FlagSet) {
 	f.BoolVar(&g.systemdCgroup, "systemd-cgroup", false, "")
 	f.BoolVar(&g.version, "version", false, "")
 	f.BoolVar(&g.version, "v", false, "")
+	f.Func("annotation", "", g.annotate)
+}
+
+// annotate takes one --annotation.
+func (g *globals) annotate(text string) error {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok || key == "" {
+		return errors.New("want KEY=VALUE")
+	}
+	if g.annotations == nil {
+		g.annotations = make(map[string]string)
+	}
+	g.annotations[key] = value
+	return nil
 }
 
 // configure acts upon the global flags.

@@ -20,6 +20,7 @@ Global flags, before the verb:
   --debug              log what minirun does, too
   --systemd-cgroup     systemd makes the cgroup; cgroupsPath: slice:prefix:name
   --rootless BOOL      true, false or auto (default auto): do without a cgroup?
+  --annotation K=V     of containers whose config.json has no annotation K
   -v, --version        print versions
   -h, --help           print this, or after a verb its own help
 

@@ -32,6 +32,9 @@ run, create, exec and stop take --observe FILE, which is this in the background,
 attached before the program starts. So does the annotation minirun.observe=FILE
 of config.json, where an engine calls minirun: the observer is then a process
 of the engine's, without its standard streams, and ends with the container.
+With minirun.stop=FILE it begins when the container is asked to end, by the
+first kill or delete, and says with each signal what became of the one before.
+{id} in FILE is the container's.
 
 Flags:
   -o, --output FILE   write to FILE (default standard output)
