@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,6 +168,38 @@ func TestInitOptions(t *testing.T) {
 			x := r.Container(o.mods...).Run(append([]string{"--init"}, o.flags...)...)
 			if x.Code != o.code || x.Took < o.least || x.Took > rig.Patience(o.most) {
 				t.Errorf("code %d after %v: %s", x.Code, x.Took, x.Stderr)
+			}
+		})
+	}
+}
+
+// A child of the program's group and one in a session of its own hear of a
+// signal to PID 1 as --init-forward says.
+func TestInitForwardsToWhomItIsTold(t *testing.T) {
+	const hears = `trap "echo %s" USR1; echo up; while :; do sleep 0.01; done`
+	child := func(prefix, name string) string { return prefix + "sh -c '" + fmt.Sprintf(hears, name) + "' & " }
+	for who, want := range map[string]string{"child": "main", "group": "group main", "all": "group main session"} {
+		t.Run(who, func(t *testing.T) {
+			r := rig.New(t)
+			r.MinirunOnly("--init-forward")
+			c := r.Container(rig.Sh(child("", "group") + child("setsid ", "session") + fmt.Sprintf(hears, "main")))
+			call := c.Spawn([]string{"run", "--init", "--init-forward", who, "--bundle", c.Bundle, c.ID})
+			heard := func() string {
+				names := slices.DeleteFunc(strings.Fields(call.Output()), func(w string) bool { return w == "up" })
+				slices.Sort(names)
+				return strings.Join(names, " ")
+			}
+			if !rig.Eventually(func() bool { return strings.Count(call.Output(), "up") == 3 }) {
+				t.Fatal(call.Output())
+			}
+			c.Kill("USR1")
+			if !rig.Eventually(func() bool { return heard() == want }) {
+				t.Errorf("%q, not %q", heard(), want)
+			}
+			c.Kill("KILL")
+			call.Wait()
+			if heard() != want {
+				t.Errorf("%q in the end, not %q", heard(), want)
 			}
 		})
 	}
