@@ -173,16 +173,3 @@ func instances() (list []string) {
 	}
 	return list
 }
-
-// ^C ends an observation, whose timeline is written; the container goes on.
-func TestAnInterruptWritesTheTimeline(t *testing.T) {
-	c := up(observeRig(t), "sleep 1000")
-	for _, source := range allSources {
-		w := observed(c, nil, "--source", source)
-		w.Signal(os.Interrupt)
-		inOrder(t, w.timeline(), "1 census S")
-	}
-	if c.Status() != "running" {
-		t.Error(c.Status())
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +22,9 @@ var observeVerb = verb{
 From now to the end of the container, or to ^C: every fork, execve and exit
 with its code, every signal with the kernel's verdict and its reason, who killed
 whom, orphans and zombies, and between these what minirun's verbs do to the
-container meanwhile. Times are the kernel's, in nanoseconds.
+container meanwhile. Times are the kernel's, in nanoseconds. Text and json are
+written while it happens: a line waits until nothing can change what it says,
+100 ms at most, and what comes of a signal later has a line of its own.
 
 The source is the best that there is: eBPF by minirun-observe, else a private
 instance of tracefs, else pidfds and /proc, which see no signals; what becomes
@@ -69,6 +72,7 @@ func setupObserve(f *flag.FlagSet) action {
 	boolFlag(f, &channel, "channel", "")
 	return func(a *app, args []string) (int, error) {
 		o.ID = args[0]
+		debug.SetGCPercent(50) // what is told is garbage: the process is to stay small
 		if err := observeUntil(&o, until); err != nil {
 			return 0, err
 		}
@@ -93,9 +97,11 @@ func observeUntil(o *runtime.ObserveOptions, until string) (err error) {
 	return err
 }
 
-// interrupted is closed at the first signal that asks to end. The timeline is
-// still written.
+// interrupted is closed at the first signal that asks to end. What is left of the
+// timeline is still written. A reader who has gone, as head(1) does, is an error
+// of the writing, and no signal: there is a source to give back.
 func interrupted() <-chan struct{} {
+	signal.Ignore(unix.SIGPIPE)
 	c, closed := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(c, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	go func() {
@@ -114,17 +120,18 @@ type output struct {
 
 // open makes the file before anything is observed, so that one that cannot be
 // written is an error in time.
-func (out *output) open(stdout *os.File) (f observe.Format, err error) {
-	f = observe.FormatOf(out.file)
+func (out *output) open(o *runtime.ObserveOptions, stdout *os.File) (err error) {
+	o.Format = observe.FormatOf(out.file)
 	if out.format != "" {
-		if f, err = observe.ParseFormat(out.format); err != nil {
-			return f, err
+		if o.Format, err = observe.ParseFormat(out.format); err != nil {
+			return err
 		}
 	}
 	if out.to = stdout; out.file != "" {
 		out.to, err = os.OpenFile(out.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	}
-	return f, err
+	o.To = out.to
+	return err
 }
 
 func (out *output) close() error {
@@ -135,8 +142,7 @@ func (out *output) close() error {
 }
 
 func (out *output) foreground(a *app, o runtime.ObserveOptions) error {
-	format, err := out.open(a.stdout)
-	if err != nil {
+	if err := out.open(&o, a.stdout); err != nil {
 		return err
 	}
 	o.Begun = func(source string, skipped []string) {
@@ -145,10 +151,7 @@ func (out *output) foreground(a *app, o runtime.ObserveOptions) error {
 		}
 		fmt.Fprintf(a.stderr, "observing %s by %s, until it ends or ^C\n", o.ID, source)
 	}
-	t, err := a.runtime().Observe(o)
-	if t != nil {
-		err = errors.Join(err, t.Write(out.to, format))
-	}
+	err := a.runtime().Observe(o)
 	return errors.Join(err, out.close())
 }
 
@@ -170,14 +173,10 @@ func (out *output) background(o runtime.ObserveOptions) error {
 }
 
 func (out *output) serve(b *session.Background, o runtime.ObserveOptions) error {
-	format, err := out.open(nil)
-	if err != nil {
+	if err := out.open(&o, nil); err != nil {
 		return err
 	}
-	t, err := o.ObserveFor(b)
-	if t != nil {
-		err = errors.Join(err, t.Write(out.to, format))
-	}
+	err := o.ObserveFor(b)
 	if errors.Is(err, session.ErrNothing) {
 		err = errors.Join(err, os.Remove(out.file))
 	}

@@ -20,9 +20,9 @@ type Evidence struct {
 func evidenceOf(t *observe.Timeline) *Evidence {
 	e := &Evidence{Source: t.Origin.String()}
 	var lines []string
-	for i := range t.Entries {
-		if entry := &t.Entries[i]; tells(entry) {
-			lines = append(lines, evidenceLine(t, i))
+	for _, entry := range t.Entries {
+		if tells(entry) {
+			lines = append(lines, evidenceLine(t, entry))
 		}
 	}
 	if more := len(lines) - mostEvidence; more > 0 {
@@ -43,9 +43,8 @@ func tells(e *observe.Entry) bool {
 	return false
 }
 
-func evidenceLine(t *observe.Timeline, i int) string {
-	e := &t.Entries[i]
-	l := t.Line(i)
+func evidenceLine(t *observe.Timeline, e *observe.Entry) string {
+	l := e.Line()
 	text := observe.Millis(e.Time-t.Start()) + "  " + l.Who
 	if l.Arrow != "" {
 		text += " ──" + strings.TrimPrefix(l.Arrow, "SIG") + "→ " + l.Whom

@@ -1,85 +1,113 @@
 package observe
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
-// A builder walks through the events once, in order, and then looks back.
+// A builder takes the events one by one, in order, and concludes what each of
+// them has come to once that is known: for Build when all is known, for a Live
+// as soon as may be.
 type builder struct {
 	*Timeline
-	byPid   map[int32]int32 // process id → process, the latest of that number
-	threads map[int32]int32 // thread id → process id
-	queues  map[queue]*letters
-	marks   []int32 // Marks that announce a signal which has not been seen yet
+	count   int32
+	byPid   map[int32]*Process // by process id, the latest of that number
+	threads map[int32]int32    // thread id → process id
+	marks   []*Entry           // Marks that announce a signal which has not been seen yet
 	reasons map[asked]answer
+	open    *Entry // the line to which what follows may belong
+	end     endings
 }
 
-func newBuilder(about About, events []Event) *builder {
-	b := &builder{
-		Timeline: &Timeline{About: about, Entries: make([]Entry, len(events)), First: None},
-		byPid:    map[int32]int32{}, threads: map[int32]int32{},
-		queues: map[queue]*letters{}, reasons: map[asked]answer{},
+func newBuilder(about About) *builder {
+	return &builder{
+		Timeline: &Timeline{About: about},
+		byPid:    map[int32]*Process{}, threads: map[int32]int32{}, reasons: map[asked]answer{},
 	}
+}
+
+// Build makes a timeline of events. It sorts the slice, and completes the events
+// in it with what others tell of their processes.
+func Build(about About, events []Event) *Timeline {
+	byTime(events)
+	number(about, events)
+	b := newBuilder(about)
 	for i := range events {
-		if events[i].Kind == Populated {
-			events[i].Has |= HasResult
-		}
-		b.Entries[i] = Entry{Event: events[i], Who: None, Whom: None, Pair: None, By: None}
+		b.Entries = append(b.Entries, b.take(events[i]))
 	}
-	return b
+	for _, e := range b.Entries {
+		b.conclude(e)
+	}
+	b.close()
+	return b.Timeline
 }
 
-func (b *builder) walk() {
-	for i := range b.Entries {
-		b.take(int32(i))
-	}
+func byTime(events []Event) {
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
 }
 
 // number walks once to learn what is told of a process only later, such as
 // its pid inside, and writes that into all of its events.
-func (b *builder) number(events []Event) {
-	b.walk()
+func number(about About, events []Event) {
+	b := newBuilder(about)
+	list := make([]*Entry, len(events))
 	for i := range events {
-		e := &b.Entries[i]
-		b.complete(&e.Task, e.Who)
-		b.complete(&e.Target, e.Whom)
+		list[i] = b.take(events[i])
+	}
+	for i, e := range list {
+		e.complete()
 		events[i].Task, events[i].Target = e.Task, e.Target
 	}
 }
 
 // take is the step for one event.
-func (b *builder) take(i int32) {
-	e := &b.Entries[i]
-	if e.Kind == Fork {
+func (b *builder) take(event Event) *Entry {
+	e := &Entry{Event: event, N: b.count}
+	b.count++
+	b.finish = max(b.finish, e.Time)
+	if b.Zero == 0 {
+		b.Zero = e.Time
+	}
+	if e.Kind == Populated {
+		e.Has |= HasResult
+	}
+	switch {
+	case e.Kind == Fork:
 		b.fork(e)
-		return
-	}
-	if (e.Kind == Free || e.Kind == Reap) && !b.known(&e.Task) {
+	case (e.Kind == Free || e.Kind == Reap) && !b.known(&e.Task):
 		e.Folded = true
-		return
+	default:
+		b.happens(e)
 	}
+	return e
+}
+
+// happens is the step for what somebody does.
+func (b *builder) happens(e *Entry) {
 	e.Who, e.Whom = b.process(&e.Task), b.process(&e.Target)
-	b.fill(&e.Task, e.Who)
-	b.fill(&e.Target, e.Whom)
-	if e.Who == None && (e.Kind == Exec || e.Kind == Exit || e.Kind == Deliver) {
+	e.Who.fill(&e.Task)
+	e.Whom.fill(&e.Target)
+	if e.Who == nil && (e.Kind == Exec || e.Kind == Exit || e.Kind == Deliver) {
 		e.Folded = true // nobody did it
 		return
 	}
 	switch e.Kind {
 	case Exec:
-		b.Processes[e.Who].exec = i
+		e.Who.exec = e
 	case Exit:
-		b.exit(i)
+		b.exit(e)
 	case Reap, Free:
 		b.gone(e)
 	case Ended:
 		b.ended(e)
 	case Generate:
-		b.generate(i)
+		b.generate(e)
 	case Deliver:
-		b.deliver(i)
+		b.deliver(e)
 	case OOM:
-		b.oomKill(i)
+		b.oomKill(e)
 	case Mark:
-		b.mark(i)
+		b.mark(e)
 	case Lost:
 		b.Lost += e.Count
 	}
@@ -89,7 +117,7 @@ func (b *builder) take(i int32) {
 // or not its end was seen.
 func (b *builder) fork(e *Entry) {
 	e.Who = b.process(&e.Task)
-	b.fill(&e.Task, e.Who)
+	e.Who.fill(&e.Task)
 	if e.Target.Tgid == 0 {
 		e.Target.Tgid = e.Target.Pid
 	}
@@ -97,10 +125,10 @@ func (b *builder) fork(e *Entry) {
 		e.Folded = true
 		return
 	}
-	if e.Thread() && e.Who != None {
+	if e.Thread() && e.Who != nil {
 		e.Whom, e.Folded = e.Who, true
 		b.threads[e.Target.Pid] = e.Target.Tgid
-		b.Processes[e.Who].threads++
+		e.Who.threads++
 		return
 	}
 	delete(b.byPid, e.Target.Tgid)
@@ -109,9 +137,10 @@ func (b *builder) fork(e *Entry) {
 		e.Target.Comm = e.Task.Comm
 	}
 	e.Whom = b.process(&e.Target)
-	b.fill(&e.Target, e.Whom)
-	p := &b.Processes[e.Whom]
-	p.Mother, p.Begin = e.Who, e.Time
+	e.Whom.fill(&e.Target)
+	p := e.Whom
+	p.Begin = e.Time
+	p.bornTo(e.Who)
 	if p.Parent <= 0 {
 		p.Parent = e.Task.Tgid
 	}
@@ -119,9 +148,8 @@ func (b *builder) fork(e *Entry) {
 
 // exit ends a thread, and with the last one its process. Where the source does
 // not say which is the last, the forks and exits of threads are counted.
-func (b *builder) exit(i int32) {
-	e := &b.Entries[i]
-	p := &b.Processes[e.Who]
+func (b *builder) exit(e *Entry) {
+	p := e.Who
 	p.threads--
 	delete(b.threads, e.Task.Pid)
 	if !e.Known(HasGroupDead) && p.threads <= 0 {
@@ -140,20 +168,20 @@ func (b *builder) exit(i int32) {
 // gone is a reaping. The kernel frees the last reference to a task some time after.
 func (b *builder) gone(e *Entry) {
 	e.Folded = e.Kind == Free
-	if e.Who == None || b.Processes[e.Who].Gone != 0 || e.Task.Pid != e.Task.Tgid {
+	if e.Who == nil || e.Who.Gone != 0 || e.Task.Pid != e.Task.Tgid {
 		return
 	}
-	p := &b.Processes[e.Who]
+	p := e.Who
 	p.Gone, p.Late = e.Time, e.Kind == Free
 	b.status(e)
 }
 
 // ended is a pidfd that has become readable.
 func (b *builder) ended(e *Entry) {
-	if e.Who == None {
+	if e.Who == nil {
 		return
 	}
-	p := &b.Processes[e.Who]
+	p := e.Who
 	if p.End == 0 {
 		p.End, p.pidfd = e.Time, true // a source that saw no exit
 	}
@@ -161,34 +189,42 @@ func (b *builder) ended(e *Entry) {
 }
 
 func (b *builder) status(e *Entry) {
-	if p := &b.Processes[e.Who]; e.Known(HasStatus) && !p.Known {
+	if p := e.Who; e.Known(HasStatus) && !p.Known {
 		p.Status, p.Known = e.Status, true
 	}
 }
 
 // mark keeps what announces a signal, for the Generate to come.
-func (b *builder) mark(i int32) {
-	if b.Entries[i].Signal != 0 {
-		b.marks = append(b.marks, i)
+func (b *builder) mark(e *Entry) {
+	if e.Signal != 0 {
+		b.marks = append(b.marks, e)
 	}
 }
 
-// finish looks back, when all is known.
-func (b *builder) finish() {
-	b.First = slices.IndexFunc(b.Processes, func(p Process) bool { return p.Tgid == b.About.Init && p.Tgid != 0 })
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if e.Kind == Generate && e.Way == ByUser && e.Who != None && e.Task.Name() == "minirun" {
-			e.Way = ByMinirun
+// conclude says what an entry has come to, with what is known now. Entries
+// are concluded in their order.
+func (b *builder) conclude(e *Entry) {
+	e.complete()
+	for _, p := range [...]*Process{e.Who, e.Whom} {
+		if p != nil && p.End != 0 {
+			b.judgeExit(p)
 		}
 	}
-	for i := range b.Processes {
-		b.judgeExit(int32(i))
+	if e.Who != nil && (e.Kind == Exit && e.Is(FlagGroupDead) || e.Kind == Ended && e.Who.End != 0) {
+		b.bequeath(e.Who)
 	}
-	for i := range b.Entries {
-		b.judge(int32(i))
+	b.judge(e)
+	b.fold(e)
+	b.witness(e)
+}
+
+// close is the last look back.
+func (b *builder) close() {
+	for _, p := range b.Processes {
+		if p.End != 0 {
+			b.judgeExit(p)
+			b.bequeath(p)
+		}
 	}
-	b.adoptions()
-	b.fold()
 	b.measure()
 }

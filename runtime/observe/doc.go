@@ -5,9 +5,10 @@
 // minirun-observe, a private tracefs instance, and pidfds with /proc. They
 // differ in what they can know, so an Event says what it knows (Has) and how
 // (Evidence). Build orders the events of a container by the kernel's clock,
-// joins what belongs together and judges it; writers print the result.
+// joins what belongs together and judges it; writers print the result. A Live
+// does the same while it happens, and keeps nothing of what it has written.
 // Nothing here but the sources, which are packages of their own below this
-// one, makes a system call.
+// one, and the spool of the Perfetto trace makes a system call.
 //
 // # What lies, and what is made of it
 //
@@ -38,6 +39,22 @@
 //   - Loss: bpf counts what its ring had no room for, tracefs what was overwritten; proc does not know what it misses.
 //   - The eBPF programs take longer to load, so that the first moves into the cgroup may be over before they are there;
 //     PID 1 waits for whichever source it is before it goes on to its program.
+//
+// # Live
+//
+// Text and JSON are written while it happens. A source says how far it has told
+// (Source.Told), so that lines come in the order of the kernel's clock. Each waits
+// until nothing can change what it says any more: a signal that was queued until it is taken
+// or its receiver ends, an exit until it is known who of the children was left, a line that
+// may be said several times for others like it; 100 ms at the most, and at the most with
+// 8,192 entries behind it. Then it is told as it is known: a signal that nobody has taken is pending, and what becomes
+// of it is an entry of its own, of kind deliver, which has the pair; a status that was not known
+// stands in the entry "ended". What a verb of minirun says too late, for want of CPU time,
+// stands where it came, with its own time.
+//
+// An observer keeps the processes: all that are there, and of those that are gone the first 4,096, beyond
+// which there are only their numbers in the summary. HTML and Perfetto are written at the end. The
+// picture has 3,000 lines and says how many are left out; the packets of a trace wait in a temporary file.
 //
 // # JSON
 //
@@ -76,12 +93,13 @@
 //	outcome      what came of a signal: ignored pending consumable handler fatal fatal_core stop dropped
 //	reason       why, in words
 //	way          who is behind a signal: user minirun self fault zap oom cgroup.kill parent-death timer child kernel
-//	pair         generate: its delivery; deliver and exit: the generate that it is owed to
+//	pair         generate: its delivery, if that came before this line was written; deliver and exit: the
+//	             generate that it is owed to
 //	by           generate: the mark with which minirun announced it
 //	cause        exit: kind (exit signal reboot unsent before untold unseen), code (128+n for signal n), signal, signalName, way, entry, words
 //	folded       the text leaves it out, for another line tells it; repeats: so many like it that follow are left out
 //
 // The last line: lost (how many events), words (the summary of the text), processes (as task, with names,
 // mother and adopter as process ids on the host, begin, end, reaped, reapedLate, status, cause, handled:
-// the signals for which a handler has run), phases (name, from, took in ns).
+// the signals for which a handler has run), processesLeftOut (how many more there were), phases (name, from, took in ns).
 package observe

@@ -1,22 +1,32 @@
 package observe
 
-// adoptions gives the children of a process that has ended to the one that the
+// bequeath gives the children of a process that has ended to the one that the
 // kernel gives them to. The end of an init leaves none.
-func (b *builder) adoptions() {
-	inits := b.inits()
-	for i := range b.Processes {
-		c := &b.Processes[i]
-		if c.Mother == None {
+func (b *builder) bequeath(p *Process) {
+	if p.willed || p.Own == 1 && p.Inside > 0 {
+		return
+	}
+	p.willed = true
+	var list, to string
+	for _, c := range p.children {
+		if c.goneBefore(p.End) {
 			continue
 		}
-		m := &b.Processes[c.Mother]
-		if m.End == 0 || m.Own == 1 && m.Inside > 0 || c.goneBefore(m.End) {
-			continue
+		if c.Adopter == nil {
+			c.Adopter = b.reaper(c, p)
 		}
-		m.Left++
-		if c.Adopter == None {
-			c.Adopter = b.reaper(inits, c, m)
+		if p.Left++; p.Left > 1 {
+			list += ", "
 		}
+		list += c.label("")
+		if c.Adopter != nil {
+			to = " to " + c.Adopter.label("")
+		} else if to == "" {
+			to = " to a reaper outside"
+		}
+	}
+	if p.Left > 0 {
+		p.will = "leaves " + list + to
 	}
 }
 
@@ -26,28 +36,33 @@ func (p *Process) goneBefore(at int64) bool {
 	return p.Gone != 0 && (p.Gone <= at || p.Late && p.End <= at)
 }
 
-func (b *builder) inits() (list []int32) {
-	for i := range b.Processes {
-		if p := &b.Processes[i]; p.Own == 1 && p.Inside > 0 {
-			list = append(list, int32(i))
-		}
-	}
-	return list
-}
-
 // reaper is who adopts by the rule (find_new_reaper of kernel/exit.c): the init
-// of the child's PID namespace, if the parent was in it. A process that was
+// of the PID namespace that the parent was in. A process that was
 // executed from outside goes to somebody outside. No event tells, nor of a
 // subreaper (PR_SET_CHILD_SUBREAPER); what a source tells later overrules.
-func (b *builder) reaper(inits []int32, c, parent *Process) int32 {
+func (b *builder) reaper(c, parent *Process) *Process {
 	if parent.Inside <= 0 || c.Inside <= 0 {
-		return None
+		return nil
 	}
-	for _, i := range inits {
-		init := &b.Processes[i]
-		if init.Depth == c.Depth && (init.End == 0 || init.End > parent.End) {
-			return i
+	p := parent.Mother
+	for range 64 { // in a timeline that is not of a kernel they may go round in circles
+		if p == nil {
+			break
+		}
+		if p.adopts(parent) {
+			return p
+		}
+		p = p.Mother
+	}
+	for _, p := range b.Processes { // it came by setns(2), or from far below
+		if p.adopts(parent) {
+			return p
 		}
 	}
-	return None
+	return nil
+}
+
+// adopts reports whether a process is an init as deep as one that has ended before it.
+func (p *Process) adopts(dead *Process) bool {
+	return p.Own == 1 && p.Inside > 0 && p.Depth == dead.Depth && (p.End == 0 || p.End > dead.End)
 }

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -42,13 +43,30 @@ func FormatOf(file string) Format {
 
 // Write writes a timeline in a format.
 func (t *Timeline) Write(w io.Writer, f Format) error {
+	s := newSink(w, f)
+	for _, e := range t.Entries {
+		s.entry(t, e)
+	}
+	return s.end(t)
+}
+
+// A sink is a format being written. Entries come when nothing about them can
+// change any more, in their order; those that Build or a Live has folded too.
+type sink interface {
+	entry(*Timeline, *Entry)
+	gone(*Timeline, *Process) // is left out of the summary, to keep it short
+	end(*Timeline) error
+	Flush() error
+}
+
+func newSink(w io.Writer, f Format) sink {
 	switch f {
 	case JSON:
-		return t.WriteJSON(w)
+		return &jsonSink{Writer: bufio.NewWriterSize(w, 1<<16)}
 	case Perfetto:
-		return t.WritePerfetto(w)
+		return newPerfetto(w)
 	case HTML:
-		return t.WriteHTML(w)
+		return &htmlSink{to: w}
 	}
-	return t.WriteText(w)
+	return &textSink{Writer: bufio.NewWriterSize(w, 1<<16)}
 }

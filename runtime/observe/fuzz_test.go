@@ -82,6 +82,18 @@ func FuzzBuild(f *testing.F) {
 			}
 			events, wire = append(events, e), wire[size:]
 		}
+		for _, format := range []Format{Text, JSON, Perfetto, HTML} {
+			l := NewLive(About{Init: init}, io.Discard, format)
+			for i := range events {
+				l.Add(events[i])
+				if err := l.Advance(events[i].Time); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := l.Finish(); err != nil {
+				t.Fatal(err)
+			}
+		}
 		line := Build(About{Init: init}, events)
 		for _, format := range []Format{Text, JSON, Perfetto, HTML} {
 			if err := line.Write(io.Discard, format); err != nil {

@@ -14,32 +14,55 @@ var style string
 // WriteHTML writes one file that a browser shows without a network and without
 // a script: the picture of the timeline, the processes and the summary. Nothing
 // that was observed can be taken for markup, and the page forbids itself to load or run anything.
-func (t *Timeline) WriteHTML(w io.Writer) error {
+func (t *Timeline) WriteHTML(w io.Writer) error { return t.Write(w, HTML) }
+
+// An htmlSink keeps as many lines as the picture can show, for it is drawn when all is known.
+type htmlSink struct {
+	to   io.Writer
+	rows []*Entry
+	left int // lines that found no place
+}
+
+func (h *htmlSink) entry(_ *Timeline, e *Entry) {
+	switch {
+	case e.Folded:
+	case len(h.rows) == mostRows:
+		h.left++
+	default:
+		h.rows = append(h.rows, e)
+	}
+}
+
+func (h *htmlSink) gone(*Timeline, *Process) {}
+
+// Flush has nothing to write before the end.
+func (h *htmlSink) Flush() error { return nil }
+
+func (h *htmlSink) end(t *Timeline) error {
 	s := &svg{}
 	s.add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n",
 		`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`, "\n",
 		`<meta name="viewport" content="width=device-width">`, "\n<title>", escape(Clean(t.ID)), " - minirun observe</title>\n<style>\n", style, "</style>\n</head>\n<body>\n<main>\n")
 	s.header(t)
 	s.phases(t)
-	p := t.draw()
 	s.add(`<div class="card">`)
-	s.picture(p)
+	s.picture(t.draw(h.rows))
 	s.add("</div>\n")
-	if p.left > 0 {
-		s.add(`<p>`, p.left, " lines more than this picture holds: --format json has them all.</p>\n")
+	if h.left > 0 {
+		s.add(`<p>`, h.left, " lines more than this picture holds: --format json has them all.</p>\n")
 	}
 	s.table(t)
 	s.closing(t)
 	s.add("</main>\n</body>\n</html>\n")
-	_, err := w.Write(s.buf)
+	_, err := h.to.Write(s.buf)
 	return err
 }
 
 // header has the end of the container in one number, and its reason.
 func (s *svg) header(t *Timeline) {
 	s.add("<header><div><h1>", escape(Clean(t.ID)), "</h1><p>", escape(t.subtitle()), "</p></div>")
-	if t.First != None && !t.Processes[t.First].Alive() {
-		p := &t.Processes[t.First]
+	if t.First != nil && !t.First.Alive() {
+		p := t.First
 		mood, number := Leaving, "exit code "+p.Number()
 		if p.Cause.Signal != 0 {
 			mood, number = Deadly, p.Number()
@@ -66,7 +89,7 @@ func (s *svg) phases(t *Timeline) {
 	s.add(`<ul class="phases" aria-label="phases of the end">`)
 	for _, p := range t.Phases {
 		class := ""
-		if p.From < t.Processes[t.First].End {
+		if p.From < t.First.End {
 			class = "deadly"
 		}
 		s.add(`<li class="`, class, `" style="flex-grow:`, 3+bits.Len64(uint64(p.Took()/50_000)), `"><b>`, span(p.Took()), "</b>", escape(p.Name), "</li>")
@@ -81,9 +104,13 @@ func (s *svg) table(t *Timeline) {
 		s.add("<th scope=\"col\">", name, "</th>")
 	}
 	s.add("</tr></thead><tbody>\n")
-	for i := range t.Processes {
-		p := &t.Processes[i]
+	left := t.dropped.inside
+	for n, p := range t.Processes {
 		if p.Inside <= 0 {
+			continue
+		}
+		if n >= mostRows {
+			left++
 			continue
 		}
 		pid, _, _ := strings.Cut(p.label(""), " ")
@@ -95,23 +122,26 @@ func (s *svg) table(t *Timeline) {
 			ended, exit = Millis(p.End-t.Start()), p.short()
 		}
 		s.add("<tr>")
-		for _, cell := range []string{pid, strconv.Itoa(int(p.Tgid)), p.names(), t.motherOf(p), began, ended, exit, p.Cause.Words} {
+		for _, cell := range []string{pid, strconv.Itoa(int(p.Tgid)), p.names(), motherOf(p), began, ended, exit, p.Cause.Words} {
 			s.add("<td>", escape(cell), "</td>")
 		}
 		s.add("</tr>\n")
 	}
 	s.add("</tbody></table></div>\n")
+	if left > 0 {
+		s.add(`<p>`, left, " processes more than this table holds.</p>\n")
+	}
 }
 
 // motherOf is who forked a process and, if that has ended before it, who has it since.
-func (t *Timeline) motherOf(p *Process) string {
+func motherOf(p *Process) string {
 	switch {
-	case p.Mother == None:
+	case p.Mother == nil:
 		return ""
-	case p.Adopter != None:
-		return t.label(p.Mother) + ", then " + t.label(p.Adopter)
+	case p.Adopter != nil:
+		return label(p.Mother) + ", then " + label(p.Adopter)
 	}
-	return t.label(p.Mother)
+	return label(p.Mother)
 }
 
 // closing is what the summary says beyond the header, the phases and the table.

@@ -97,12 +97,11 @@ func TestAPageHasEveryLine(t *testing.T) {
 			}
 		}
 		n := 0
-		for i := range line.Entries {
-			e := &line.Entries[i]
+		for _, e := range line.Entries {
 			if e.Folded {
 				continue
 			}
-			l := line.Line(i)
+			l := e.Line()
 			if n < len(rows) && (!strings.Contains(rows[n].attrs["aria-label"], l.What) || rows[n].attrs["tabindex"] != "0" || rows[n].attrs["role"] != "listitem") {
 				t.Errorf("%s: row %d is %+v, want %q", file, n, rows[n].attrs, l.What)
 			}

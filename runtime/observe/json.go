@@ -13,16 +13,34 @@ const JSONVersion = 1
 
 // WriteJSON writes a line about the timeline, one for each event, and one for the
 // summary, each a JSON object. The package comment tells the fields.
-func (t *Timeline) WriteJSON(w io.Writer) error {
-	b := bufio.NewWriterSize(w, 1<<16)
-	line := appendHead(nil, t)
-	for i := range t.Entries {
-		b.Write(line)
-		line = t.appendEntry(line[:0], i)
+func (t *Timeline) WriteJSON(w io.Writer) error { return t.Write(w, JSON) }
+
+// A jsonSink writes JSON lines.
+type jsonSink struct {
+	*bufio.Writer
+	begun bool
+	line  []byte
+}
+
+func (s *jsonSink) begin(t *Timeline) {
+	if !s.begun {
+		s.begun = true
+		s.Write(appendHead(s.line[:0], t))
 	}
-	b.Write(line)
-	b.Write(t.appendSummary(line[:0]))
-	return b.Flush()
+}
+
+func (s *jsonSink) entry(t *Timeline, e *Entry) {
+	s.begin(t)
+	s.line = e.appendJSON(s.line[:0])
+	s.Write(s.line)
+}
+
+func (s *jsonSink) gone(*Timeline, *Process) {}
+
+func (s *jsonSink) end(t *Timeline) error {
+	s.begin(t)
+	s.Write(t.appendSummary(s.line[:0]))
+	return s.Flush()
 }
 
 func appendHead(dst []byte, t *Timeline) []byte {
@@ -37,11 +55,10 @@ func appendHead(dst []byte, t *Timeline) []byte {
 	return o.end()
 }
 
-func (t *Timeline) appendEntry(dst []byte, i int) []byte {
-	e := &t.Entries[i]
+func (e *Entry) appendJSON(dst []byte) []byte {
 	o := begin(dst)
 	o.str("kind", e.Kind.String())
-	o.int("n", int64(i))
+	o.int("n", int64(e.N))
 	o.appendEvent(&e.Event)
 	if e.Kind == Generate || e.Kind == Deliver {
 		o.text("outcome", e.Outcome.String())
@@ -49,11 +66,11 @@ func (t *Timeline) appendEntry(dst []byte, i int) []byte {
 	}
 	if e.Kind == Generate {
 		o.str("way", e.Way.String())
-		o.index("by", e.By)
+		o.entry("by", e.By)
 	}
-	o.index("pair", e.Pair)
-	if e.Kind == Exit && e.Is(FlagGroupDead) && e.Who != None {
-		t.appendCause(&o, &t.Processes[e.Who])
+	o.entry("pair", e.Pair)
+	if e.Kind == Exit && e.Is(FlagGroupDead) && e.Who != nil {
+		e.Who.appendCause(&o)
 	}
 	o.yes("folded", e.Folded)
 	if e.Repeats > 0 {
@@ -120,7 +137,7 @@ func (o *object) appendSignal(e *Event) {
 	}
 }
 
-func (t *Timeline) appendCause(o *object, p *Process) {
+func (p *Process) appendCause(o *object) {
 	o.key("cause")
 	c := begin(o.buf)
 	c.str("kind", p.Cause.Kind.String())
@@ -133,7 +150,7 @@ func (t *Timeline) appendCause(o *object, p *Process) {
 	}
 	if p.Cause.Kind == BySignal {
 		c.str("way", p.Cause.Way.String())
-		c.index("entry", p.Cause.Entry)
+		c.entry("entry", p.Cause.Entry)
 	}
 	c.str("words", p.Cause.Words)
 	o.buf = c.close()

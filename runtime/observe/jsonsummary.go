@@ -1,14 +1,15 @@
 package observe
 
-import "minirun/runtime/signals"
-
 // appendSummary writes the last line.
 func (t *Timeline) appendSummary(dst []byte) []byte {
 	o := begin(dst)
 	o.str("kind", "summary")
 	o.int("lost", int64(t.Lost))
 	o.list("words", t.Summary())
-	o.objects("processes", len(t.Processes), func(o *object, i int) { t.appendProcess(o, &t.Processes[i]) })
+	o.objects("processes", len(t.Processes), func(o *object, i int) { t.Processes[i].append(o) })
+	if n := t.dropped.count; n > 0 {
+		o.int("processesLeftOut", int64(n))
+	}
 	o.objects("phases", len(t.Phases), func(o *object, i int) {
 		o.str("name", t.Phases[i].Name)
 		o.int("from", t.Phases[i].From)
@@ -17,11 +18,11 @@ func (t *Timeline) appendSummary(dst []byte) []byte {
 	return o.end()
 }
 
-func (t *Timeline) appendProcess(o *object, p *Process) {
+func (p *Process) append(o *object) {
 	o.taskFields(&p.Task)
 	o.list("names", p.Names)
-	o.process("mother", t, p.Mother)
-	o.process("adopter", t, p.Adopter)
+	o.process("mother", p.Mother)
+	o.process("adopter", p.Adopter)
 	for _, f := range [...]struct {
 		key string
 		at  int64
@@ -35,22 +36,16 @@ func (t *Timeline) appendProcess(o *object, p *Process) {
 		o.int("status", int64(p.Status))
 	}
 	if p.End != 0 {
-		t.appendCause(o, p)
+		p.appendCause(o)
 	}
-	var handled signals.Set
-	for sig, did := range p.handled {
-		if did {
-			handled |= signals.SetOf(sig)
-		}
-	}
-	if handled != 0 {
-		o.hex("handled", uint64(handled))
+	if p.handled != 0 {
+		o.hex("handled", uint64(p.handled))
 	}
 }
 
 // process writes the process id of another.
-func (o *object) process(k string, t *Timeline, i int32) {
-	if i != None {
-		o.int(k, int64(t.Processes[i].Tgid))
+func (o *object) process(k string, p *Process) {
+	if p != nil {
+		o.int(k, int64(p.Tgid))
 	}
 }

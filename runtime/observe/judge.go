@@ -7,12 +7,11 @@ import (
 )
 
 // judge says what came of a signal, now that it is known what followed.
-func (b *builder) judge(i int32) {
-	e := &b.Entries[i]
+func (b *builder) judge(e *Entry) {
 	switch {
-	case e.Kind == Deliver && e.Who != None:
+	case e.Kind == Deliver && e.Who != nil:
 		b.judgeDelivery(e)
-	case e.Kind != Generate || e.Whom == None:
+	case e.Kind != Generate || e.Whom == nil:
 	case !e.Known(HasResult):
 		e.Reason = "whether it was queued is not known to this source"
 	case e.Result == Ignored:
@@ -22,7 +21,7 @@ func (b *builder) judge(i int32) {
 	case e.Result == OverflowFail:
 		e.Outcome, e.Reason = signals.Dropped, "refused: the queue of signals is full (RLIMIT_SIGPENDING), and the sender was told"
 	default:
-		b.judgeQueued(i)
+		b.judgeQueued(e)
 	}
 }
 
@@ -30,9 +29,9 @@ func (b *builder) judge(i int32) {
 // of a signal and lives on. It happens where the source did not know that
 // the process is an init of a nested namespace.
 func (b *builder) judgeDelivery(e *Entry) {
-	p := &b.Processes[e.Who]
-	if dies(e.Outcome) && p.Alive() && !p.stopped {
-		q := b.deliveryQuestion(e)
+	p := e.Who
+	if dies(e.Outcome) && !e.Known(HasTarget) && p.Alive() && !p.stopped {
+		q := e.deliveryQuestion()
 		q.Init = true
 		a := signals.Delivery(q)
 		e.Outcome, e.Reason = a.Action, a.Reason
@@ -45,7 +44,7 @@ func dies(a signals.Action) bool { return a == signals.Fatal || a == signals.Fat
 // judgeIgnored explains res=1. That of SIGCONT is no proof that it did
 // nothing: prepare_signal wakes a stopped process before the signal is dropped.
 func (b *builder) judgeIgnored(e *Entry) {
-	a := b.verdict(e, b.question(e))
+	a := b.verdict(e, e.question())
 	e.Outcome, e.Reason = signals.Ignored, a.reason
 	if e.Signal == sigcont && e.Repeats == resumed {
 		e.Repeats, e.Reason = 0, "resumed: SIGCONT wakes a stopped process even if it is then ignored"
@@ -56,18 +55,17 @@ func (b *builder) judgeIgnored(e *Entry) {
 const resumed = -1
 
 // judgeQueued explains a signal that was queued by what took it from the queue.
-func (b *builder) judgeQueued(i int32) {
-	e := &b.Entries[i]
-	p := &b.Processes[e.Whom]
-	switch a := b.verdict(e, b.question(e)); {
-	case e.Pair != None && b.Entries[e.Pair].Signal == e.Signal:
-		e.Outcome = b.Entries[e.Pair].Outcome
-		e.Reason, _, _ = strings.Cut(b.Entries[e.Pair].Reason, "; if that resets it") // whether it does is seen
+func (b *builder) judgeQueued(e *Entry) {
+	p := e.Whom
+	switch a := b.verdict(e, e.question()); {
+	case e.Pair != nil && e.Pair.Signal == e.Signal:
+		e.Outcome = e.Pair.Outcome
+		e.Reason, _, _ = strings.Cut(e.Pair.Reason, "; if that resets it") // whether it does is seen
 		b.reraised(e, p)
-		if p.killer != i && dies(e.Outcome) {
+		if p.killer != e && dies(e.Outcome) {
 			e.Reason += "; it was ending already"
 		}
-	case p.killer == i || e.Pair != None:
+	case p.killer == e || e.Pair != nil:
 		e.Outcome, e.Reason = b.ends(e)
 	case e.Evidence == Predicted, a.action == signals.Consumable:
 		e.Outcome, e.Reason = a.action, a.reason
@@ -83,7 +81,7 @@ func (b *builder) judgeQueued(i int32) {
 // ends is the reason of the signal that a process dies of, whatever its
 // threads were told.
 func (b *builder) ends(e *Entry) (signals.Action, string) {
-	q := b.question(e)
+	q := e.question()
 	q.Disposition = signals.Default
 	a := signals.Delivery(q)
 	if !dies(a.Action) {
@@ -96,7 +94,7 @@ func (b *builder) ends(e *Entry) (signals.Action, string) {
 // reraised recognises the idiom that ends every process but a PID 1: the
 // handler cleans up, resets the signal to its default and raises it again.
 func (b *builder) reraised(e *Entry, p *Process) {
-	if e.Way == ByItself && e.Outcome == signals.Dropped && p.Own == 1 && p.handled[e.Signal] {
+	if e.Way == ByItself && e.Outcome == signals.Dropped && p.Own == 1 && p.handled.Has(int(e.Signal)) {
 		name := signals.Name(int(e.Signal))
 		e.Reason = "dropped: its handler has reset " + name + " and raised it again, which ends no PID 1; from now on " + name + " does nothing"
 	}

@@ -5,11 +5,11 @@ import "strconv"
 // label is a process in a few words: its pid in the container, that in a
 // nested PID namespace of its own behind a slash, and its name; one outside
 // has the observer's pid, in brackets.
-func (t *Timeline) label(i int32) string {
-	if i == None {
+func label(p *Process) string {
+	if p == nil {
 		return "the kernel"
 	}
-	return t.Processes[i].label("")
+	return p.label("")
 }
 
 // label takes the name as it was, or the last if it is empty.

@@ -47,7 +47,7 @@ func (o *object) hex(k string, n uint64) {
 	o.buf = append(strconv.AppendUint(append(o.buf, `"0x`...), n, 16), '"')
 }
 
-// text writes a string unless it is empty, yes a true, and index what points somewhere.
+// text writes a string unless it is empty, yes a true, and entry the number of one, if there is one.
 func (o *object) text(k, s string) {
 	if s != "" {
 		o.str(k, s)
@@ -60,9 +60,9 @@ func (o *object) yes(k string, b bool) {
 	}
 }
 
-func (o *object) index(k string, i int32) {
-	if i != None {
-		o.int(k, int64(i))
+func (o *object) entry(k string, e *Entry) {
+	if e != nil {
+		o.int(k, int64(e.N))
 	}
 }
 

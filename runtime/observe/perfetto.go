@@ -1,7 +1,7 @@
 package observe
 
 import (
-	"bufio"
+	"errors"
 	"io"
 
 	"minirun/runtime/signals"
@@ -49,65 +49,78 @@ const (
 // WritePerfetto writes a trace that ui.perfetto.dev opens: a track for each
 // process, which shows its life and, after that, how long it was a zombie; a
 // track for what minirun did, and one for the phases; signals are arrows between tracks.
-func (t *Timeline) WritePerfetto(w io.Writer) error {
-	p := perfetto{Writer: bufio.NewWriterSize(w, 1<<16), t: t}
-	for i := range t.Processes {
-		p.describe(int32(i))
-	}
-	p.named(p.ours(), "minirun")
-	p.named(p.phases(), "phases of the end")
-	for i := range t.Processes {
-		p.life(int32(i))
-	}
-	for i := range t.Entries {
-		p.entry(i)
-	}
-	for _, phase := range t.Phases {
-		p.event(phase.From, p.phases(), sliceBegin, phase.Name)
-		p.event(phase.To, p.phases(), sliceEnd, "")
-	}
-	return p.Flush()
-}
+func (t *Timeline) WritePerfetto(w io.Writer) error { return t.Write(w, Perfetto) }
 
-// perfetto writes packets. A track's number is the index of its process, from 1.
+// perfetto writes packets. Those that name the tracks come first in the file
+// and are known last, so the others wait in a spool.
 type perfetto struct {
-	*bufio.Writer
-	t      *Timeline
-	begun  bool
+	to     io.Writer
+	tracks []byte
+	spool  spool
 	packet message
 }
 
-func track(process int32) uint64   { return uint64(process) + 1 }
-func (p *perfetto) ours() uint64   { return uint64(len(p.t.Processes)) + 1 }
-func (p *perfetto) phases() uint64 { return p.ours() + 1 }
-func (p *perfetto) of(i int32) uint64 {
-	if i == None {
-		return p.ours()
-	}
-	return track(i)
+func newPerfetto(w io.Writer) *perfetto {
+	p := &perfetto{to: w}
+	p.named(trackOurs, "minirun")
+	p.named(trackPhases, "phases of the end")
+	return p
 }
 
-// write ends a packet. All are of one sequence, whose first clears the state.
-func (p *perfetto) write(m message) {
+// The tracks that are not a process's.
+const (
+	trackOurs = 1 + iota
+	trackPhases
+	trackFirst // of the processes, by their numbers
+)
+
+func (p *Process) track() uint64 {
+	if p == nil {
+		return trackOurs
+	}
+	return trackFirst + uint64(p.N)
+}
+
+// gone writes of a process what is written of the others at the end.
+func (p *perfetto) gone(t *Timeline, process *Process) {
+	p.describe(process)
+	p.life(t, process)
+}
+
+func (p *perfetto) end(t *Timeline) error {
+	for _, process := range t.Processes {
+		p.gone(t, process)
+	}
+	for _, phase := range t.Phases {
+		p.event(phase.From, trackPhases, sliceBegin, phase.Name)
+		p.event(phase.To, trackPhases, sliceEnd, "")
+	}
+	_, err := p.to.Write(p.tracks)
+	return errors.Join(err, p.spool.end(p.to))
+}
+
+// Flush has nothing to write before the end.
+func (p *perfetto) Flush() error { return p.spool.err }
+
+// wrap makes a packet of a message. All are of one sequence, whose first clears the state.
+func (p *perfetto) wrap(m message) message {
 	m.uint(packetSequence, 1)
-	if !p.begun {
-		p.begun = true
+	if len(p.tracks) == 0 {
 		m.uint(packetFlags, stateCleared)
 	}
 	p.packet = p.packet[:0]
 	p.packet.bytes(fieldPacket, m)
-	p.Write(p.packet)
+	return p.packet
 }
 
-func (p *perfetto) describe(i int32) {
-	process := &p.t.Processes[i]
+func (p *perfetto) describe(process *Process) {
 	var of, tr, m message
 	of.uint(processPid, uint64(process.Tgid))
 	of.string(processName, process.label(""))
-	tr.uint(trackID, track(i))
+	tr.uint(trackID, process.track())
 	tr.bytes(trackProcess, of)
 	m.bytes(packetDescriptor, tr)
-	p.write(m)
+	p.tracks = append(p.tracks, p.wrap(m)...)
 }
 
 func (p *perfetto) named(id uint64, name string) {
@@ -115,42 +128,40 @@ func (p *perfetto) named(id uint64, name string) {
 	tr.uint(trackID, id)
 	tr.string(trackName, name)
 	m.bytes(packetDescriptor, tr)
-	p.write(m)
+	p.tracks = append(p.tracks, p.wrap(m)...)
 }
 
 // life is what a process's track shows: that it lived, and that it waited to be reaped.
-func (p *perfetto) life(i int32) {
-	process := &p.t.Processes[i]
+func (p *perfetto) life(t *Timeline, process *Process) {
 	if process.Inside <= 0 {
 		return
 	}
-	begin, end := max(process.Begin, p.t.Start()), process.End
+	begin, end := max(process.Begin, t.Start()), process.End
 	if end == 0 {
-		end = p.t.Finish()
+		end = t.Finish()
 	}
-	p.event(begin, track(i), sliceBegin, process.names())
-	p.event(end, track(i), sliceEnd, "")
+	p.event(begin, process.track(), sliceBegin, process.names())
+	p.event(end, process.track(), sliceEnd, "")
 	if process.Gone > end && !process.Late {
-		p.event(end, track(i), sliceBegin, "zombie")
-		p.event(process.Gone, track(i), sliceEnd, "")
+		p.event(end, process.track(), sliceBegin, "zombie")
+		p.event(process.Gone, process.track(), sliceEnd, "")
 	}
 }
 
 // entry is an instant on the track of who acts. A signal is another on the
 // receiver's, when it is taken or, if it never is, a moment later, and a flow between the two.
-func (p *perfetto) entry(i int) {
-	e := &p.t.Entries[i]
-	if e.Kind == Deliver && e.Pair != None || e.Kind == Free || e.Folded && e.Kind != Generate && e.Kind != Deliver {
+func (p *perfetto) entry(_ *Timeline, e *Entry) {
+	if e.Kind == Deliver && e.Pair != nil || e.Kind == Free || e.Folded && e.Kind != Generate && e.Kind != Deliver {
 		return
 	}
-	l := p.t.Line(i)
+	l := e.Line()
 	if e.Kind != Generate {
-		p.event(e.Time, p.of(e.Who), instant, l.What)
+		p.event(e.Time, e.Who.track(), instant, l.What)
 		return
 	}
-	name, flow, at := signals.Name(int(e.Signal)), uint64(i)+1, e.Time+1
-	if e.Pair != None {
-		at = max(p.t.Entries[e.Pair].Time, at)
+	name, flow, at := signals.Name(int(e.Signal)), uint64(e.N)+1, e.Time+1
+	if e.Pair != nil {
+		at = max(e.Pair.Time, at)
 	}
 	var from, to message
 	from.fixed64(eventFlow, flow)
@@ -158,8 +169,8 @@ func (p *perfetto) entry(i int) {
 	annotate(&to, "from", l.Who)
 	annotate(&to, "result", e.Outcome.String())
 	annotate(&to, "reason", l.What)
-	p.add(from, e.Time, p.of(e.Who), instant, name+" to "+l.Whom)
-	p.add(to, at, p.of(e.Whom), instant, name+": "+l.What)
+	p.add(from, e.Time, e.Who.track(), instant, name+" to "+l.Whom)
+	p.add(to, at, e.Whom.track(), instant, name+": "+l.What)
 }
 
 func annotate(to *message, name, text string) {
@@ -183,5 +194,5 @@ func (p *perfetto) add(e message, at int64, track, kind uint64, name string) {
 	var m message
 	m.uint(packetTime, uint64(at))
 	m.bytes(packetEvent, e)
-	p.write(m)
+	p.spool.write(p.wrap(m))
 }

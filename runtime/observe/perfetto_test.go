@@ -131,8 +131,8 @@ func TestAPerfettoTraceIsWellFormed(t *testing.T) {
 			}
 		}
 		signals := 0
-		for i := range line.Entries {
-			if line.Entries[i].Kind == Generate {
+		for _, e := range line.Entries {
+			if e.Kind == Generate {
 				signals++
 			}
 		}

@@ -9,62 +9,69 @@ type Phase struct {
 // Took is its length in nanoseconds.
 func (p Phase) Took() int64 { return p.To - p.From }
 
-// measure finds the moments of the init's end, of which the source may not
-// know each, and makes phases of neighbours.
-func (b *builder) measure() {
-	if b.First == None {
+// endings are the moments after the init's exit, 0 where nobody saw one. The
+// kernel ends the others while the init is still there, and lets its parent know last.
+type endings struct{ zap, reaped, empty, readable int64 }
+
+// witness takes from an entry what it tells of the container's end.
+func (b *builder) witness(e *Entry) {
+	p := b.First
+	if p == nil {
 		return
 	}
-	p := &b.Processes[b.First]
-	if p.End == 0 {
+	mine := e.Who == p
+	switch {
+	case mine && e.Kind == Exit && e.Is(FlagGroupDead):
+		b.drained = 0
+	case mine && b.drained == 0 && (e.Kind == Ended || e.Kind == Reap || e.Kind == Generate && e.Way == ByChild):
+		b.drained = e.Time
+	}
+	if p.End == 0 || e.Time < p.End {
+		return
+	}
+	switch m := &b.end; {
+	case e.Kind == Generate && e.Way == ByZap && mine && m.zap == 0:
+		m.zap = e.Time
+	case e.Kind == Generate && e.Signal == sigchld && mine:
+		m.reaped = e.Time
+	case e.Kind == Populated && e.Result == 0 && !e.Folded:
+		m.empty = e.Time
+	case e.Kind == Ended && mine && !p.pidfd:
+		m.readable = e.Time
+	}
+}
+
+// measure makes phases of the moments of the init's end, of neighbours each.
+func (b *builder) measure() {
+	p := b.First
+	if p == nil || p.End == 0 {
 		return
 	}
 	m := moments{}
-	if p.killer != None {
-		m.add("signal", b.Entries[p.killer].Time)
+	if p.killer != nil {
+		m.add("signal", p.killer.Time)
 	}
 	m.add("exit of PID 1", p.End)
-	b.endings(&m)
+	m.add("zap", b.end.zap)
+	m.add("last exit", b.lastExit(p.End))
+	m.add("cgroup empty", b.end.empty)
+	m.add("last reap", b.end.reaped)
+	m.add("status readable", b.end.readable)
 	for i := 1; i < len(m.list); i++ {
 		from, to := m.list[i-1], m.list[i]
 		b.Phases = append(b.Phases, Phase{from.name + " → " + to.name, from.at, to.at})
 	}
 }
 
-// endings are the moments after the init's exit. The kernel ends the others
-// while the init is still there, and lets its parent know last.
-func (b *builder) endings(m *moments) {
-	var zap, reaped, empty, readable int64
-	end := b.Processes[b.First].End
-	for i := range b.Entries {
-		e := &b.Entries[i]
-		if e.Time < end {
-			continue
-		}
-		switch mine := int(e.Who) == b.First; {
-		case e.Kind == Generate && e.Way == ByZap && mine && zap == 0:
-			zap = e.Time
-		case e.Kind == Generate && e.Signal == sigchld && mine:
-			reaped = e.Time
-		case e.Kind == Populated && e.Result == 0 && !e.Folded:
-			empty = e.Time
-		case e.Kind == Ended && mine && !b.Processes[b.First].pidfd:
-			readable = e.Time
-		}
-	}
-	m.add("zap", zap)
-	m.add("last exit", b.lastExit(end))
-	m.add("cgroup empty", empty)
-	m.add("last reap", reaped)
-	m.add("status readable", readable)
-}
-
 // lastExit is when the last process other than the init ended, if any outlived it.
 func (t *Timeline) lastExit(after int64) (last int64) {
-	for i := range t.Processes {
-		if p := &t.Processes[i]; i != t.First && p.Inside > 0 && p.End > after {
+	for _, p := range t.Processes {
+		if p != t.First && p.Inside > 0 && p.End > after {
 			last = max(last, p.End)
 		}
+	}
+	if t.dropped.lastEnd > after {
+		last = max(last, t.dropped.lastEnd)
 	}
 	return last
 }

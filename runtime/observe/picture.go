@@ -13,11 +13,10 @@ import (
 type picture struct {
 	t       *Timeline
 	columns []column
-	of      map[int32]int // process → column
-	kernel  int           // column of the kernel, or None
-	ours    int           // column of minirun, or None
+	of      map[*Process]int // its column
+	kernel  int              // column of the kernel, or none
+	ours    int              // column of minirun, or none
 	rows    []row
-	left    int // entries that found no place
 	height  int
 }
 
@@ -31,14 +30,14 @@ type column struct {
 
 // A life is a process in its column, by rows; to is where it ended, gone where it was reaped.
 type life struct {
-	process        int32
+	process        *Process
 	from, to, gone int
 	born           bool // its fork is on row from; else it was there before
 }
 
 // A row is one line of the timeline.
 type row struct {
-	entry   int
+	entry   *Entry
 	y       int    // of its middle
 	label   string // all of it, for who hears it read
 	subject string
@@ -60,10 +59,13 @@ const (
 	mostColumns = 12 // before columns are used again
 )
 
-// draw lays a timeline out.
-func (t *Timeline) draw() *picture {
-	p := &picture{t: t, of: map[int32]int{}, kernel: None, ours: None}
-	p.layRows()
+// none is a row or a column that there is not.
+const none = -1
+
+// draw lays lines of a timeline out.
+func (t *Timeline) draw(lines []*Entry) *picture {
+	p := &picture{t: t, of: map[*Process]int{}, kernel: none, ours: none}
+	p.layRows(lines)
 	p.layColumns()
 	return p
 }
@@ -72,19 +74,11 @@ func (p *picture) width() int { return p.textX() + textWidth }
 func (p *picture) textX() int { return timeWidth + len(p.columns)*columnWidth + 16 }
 
 // layRows gives each line its height, and a break where little happened for long.
-func (p *picture) layRows() {
+func (p *picture) layRows(lines []*Entry) {
 	y, last := headHeight, int64(0)
-	for i := range p.t.Entries {
-		e := &p.t.Entries[i]
-		if e.Folded {
-			continue
-		}
-		if len(p.rows) == mostRows {
-			p.left++
-			continue
-		}
-		l := p.t.Line(i)
-		r := row{entry: i, label: l.label(), subject: l.subject(), mood: l.Mood}
+	for _, e := range lines {
+		l := e.Line()
+		r := row{entry: e, label: l.label(), subject: l.subject(), mood: l.Mood}
 		r.lines = wrap(l.What, textWidth-breadth(r.subject, true)-16, textWidth-8, e.Kind == Rung)
 		if last != 0 && e.Time-last >= longPause {
 			r.gap = e.Time - last
@@ -119,7 +113,7 @@ func (p *picture) layColumns() {
 	for _, apart := range []bool{true, false} {
 		for i := range lives {
 			l := &lives[i]
-			if l.from != None && p.t.inside(l.process) != apart {
+			if l.from != none && l.process.inside() != apart {
 				p.place(*l, apart)
 			}
 		}
@@ -135,7 +129,7 @@ func (p *picture) layColumns() {
 
 // place puts a life into a column of its own, or when there are many into one that is free by then.
 func (p *picture) place(l life, apart bool) {
-	if p.minirun(l.process) && p.ours != None {
+	if p.minirun(l.process) && p.ours != none {
 		p.of[l.process] = p.ours
 		return
 	}
@@ -158,35 +152,38 @@ func (p *picture) place(l life, apart bool) {
 }
 
 // minirun reports whether a process is one of minirun's verbs. They are one actor.
-func (p *picture) minirun(process int32) bool {
-	pr := &p.t.Processes[process]
+func (p *picture) minirun(pr *Process) bool {
 	return pr.Inside <= 0 && pr.Name() == "minirun"
 }
 
-// lives finds the rows between which each process lived. One that has no part in any row has from None.
+// lives finds the rows between which each process lived. One that has no part in any row has from none.
 func (p *picture) lives() []life {
 	lives := make([]life, len(p.t.Processes))
-	for i := range lives {
-		lives[i] = life{process: int32(i), from: None, to: len(p.rows), gone: None}
+	at := make(map[*Process]*life, len(lives))
+	for i, process := range p.t.Processes {
+		lives[i] = life{process: process, from: none, to: len(p.rows), gone: none}
+		at[process] = &lives[i]
 	}
 	for n := range p.rows {
-		e := &p.t.Entries[p.rows[n].entry]
-		for _, i := range [...]int32{e.Who, e.Whom} {
-			if i != None && lives[i].from == None && !fromKernel(e, i) {
-				lives[i].from = n
+		e := p.rows[n].entry
+		for _, of := range [...]*Process{e.Who, e.Whom} {
+			if l := at[of]; l != nil && l.from == none && !fromKernel(e, of) {
+				l.from = n
 			}
 		}
+		who, whom := at[e.Who], at[e.Whom]
 		switch {
-		case e.Kind == Fork && e.Whom != None:
-			lives[e.Whom].from, lives[e.Whom].born = n, true
-		case e.Who != None && (e.Kind == Exit || e.Kind == Ended && p.t.Processes[e.Who].pidfd):
-			lives[e.Who].to = n
-		case (e.Kind == Reap || e.Kind == Ended) && e.Who != None:
-			lives[e.Who].gone = n
+		case e.Kind == Fork && whom != nil:
+			whom.from, whom.born = n, true
+		case who == nil:
+		case e.Kind == Exit || e.Kind == Ended && e.Who.pidfd:
+			who.to = n
+		case e.Kind == Reap || e.Kind == Ended:
+			who.gone = n
 		}
 	}
 	for i := range lives {
-		if l := &lives[i]; !l.born && l.from != None && p.t.inside(l.process) {
+		if l := &lives[i]; !l.born && l.from != none && l.process.inside() {
 			l.from = 0
 		}
 	}
@@ -194,37 +191,36 @@ func (p *picture) lives() []life {
 }
 
 // fromKernel reports whether a process is the sender of a signal in name only.
-func fromKernel(e *Entry, i int32) bool {
-	return e.Kind == Generate && i == e.Who && i != e.Whom && (e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
+func fromKernel(e *Entry, p *Process) bool {
+	return e.Kind == Generate && p == e.Who && p != e.Whom && (e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
 }
 
 // byKernel reports whether a signal's arrow begins at the kernel.
 func byKernel(e *Entry) bool {
-	return e.Kind == Generate && (e.Who == None || e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
+	return e.Kind == Generate && (e.Who == nil || e.Way == ByOOM || e.Way == ByKernel || e.Way == ByTimer)
 }
 
 func (p *picture) kernelActs() bool {
 	for i := range p.rows {
-		if byKernel(&p.t.Entries[p.rows[i].entry]) {
+		if byKernel(p.rows[i].entry) {
 			return true
 		}
 	}
 	return false
 }
 
-// x is where a process's column is, or None.
-func (p *picture) x(process int32) int {
-	if c, ok := p.of[process]; ok && process != None {
+// x is where a process's column is, or none.
+func (p *picture) x(process *Process) int {
+	if c, ok := p.of[process]; ok {
 		return p.columns[c].x
 	}
-	return None
+	return none
 }
 
 // head is what stands above a life: pid and name.
-func (p *picture) head(process int32) (pid, name string) {
-	pr := &p.t.Processes[process]
+func (p *picture) head(pr *Process) (pid, name string) {
 	pid, name, _ = strings.Cut(pr.label(""), " ")
-	if p.minirun(process) {
+	if p.minirun(pr) {
 		return "", "minirun"
 	}
 	if pr.Inside <= 0 {

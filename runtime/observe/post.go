@@ -13,6 +13,8 @@ const (
 	sigabrt = uint8(syscall.SIGABRT)
 	sigcont = uint8(syscall.SIGCONT)
 	sigurg  = uint8(syscall.SIGURG)
+
+	sigrtmin = 32
 )
 
 // The si_code of a signal (include/uapi/asm-generic/siginfo.h).
@@ -25,34 +27,31 @@ const (
 	siKernel = 128
 )
 
-// A queue is where signals of one number to one process wait.
-type queue struct {
-	process int32
-	signal  uint8
+// letters are the signals of one number to one process that were queued,
+// oldest first, and the last one whether or not it has been taken.
+type letters struct {
+	waiting []*Entry
+	last    *Entry
 }
 
-// letters are the entries of signals that were queued, oldest first, and the
-// last one whether or not it has been taken.
-type letters struct {
-	waiting []int32
-	last    int32
-}
+// mostWaiting bounds how many are waited for. Real-time signals of which a
+// sigtimedwait(2) or a signalfd(2) takes each pile up otherwise, for no tracepoint tells that.
+const mostWaiting = 4096
 
 // generate puts a signal into its queue. One that is pending already is not
 // queued twice: what comes of the first comes of both.
-func (b *builder) generate(i int32) {
-	e := &b.Entries[i]
-	if e.Whom == None {
+func (b *builder) generate(e *Entry) {
+	to := e.Whom
+	if to == nil {
 		return
 	}
 	b.announced(e)
-	b.whose(e)
-	to := &b.Processes[e.Whom]
+	e.whose()
 	if e.Signal == sigabrt && e.Way == ByItself {
-		to.abort = i
+		to.abort = e
 	}
-	if to.End != 0 || to.killer != None && e.Result == Ignored {
-		e.Has, e.Flags = e.Has|HasTarget, e.Flags|FlagDying|b.isInit(to)
+	if to.End != 0 || to.killer != nil && e.Result == Ignored {
+		e.Has, e.Flags = e.Has|HasTarget, e.Flags|FlagDying|to.isInit()
 	}
 	if e.Signal == sigcont && to.stopped {
 		to.stopped, e.Repeats = false, resumed
@@ -60,117 +59,126 @@ func (b *builder) generate(i int32) {
 	if !e.Known(HasResult) || e.Result != Queued && e.Result != LoseInfo {
 		return
 	}
-	b.letters(e.Whom, e.Signal).post(i)
-	if e.Signal == sigkill && to.killer == None {
-		to.killer = i
+	to.letters(e.Signal).post(e)
+	if e.Signal == sigkill && to.killer == nil {
+		to.killer = e
 	}
 }
 
 // isInit is FlagInit of a process that is one.
-func (b *builder) isInit(p *Process) Flags {
+func (p *Process) isInit() Flags {
 	if p.Own == 1 {
 		return FlagInit
 	}
 	return 0
 }
 
-func (b *builder) letters(process int32, signal uint8) *letters {
-	k := queue{process, signal}
-	l := b.queues[k]
+func (p *Process) letters(signal uint8) *letters {
+	l := p.queues[signal]
 	if l == nil {
-		l = &letters{last: None}
-		b.queues[k] = l
+		l = &letters{}
+		if p.queues == nil {
+			p.queues = map[uint8]*letters{}
+		}
+		p.queues[signal] = l
 	}
 	return l
 }
 
-func (l *letters) post(i int32) { l.waiting, l.last = append(l.waiting, i), i }
+// post puts a signal behind the others. The kernel keeps one of a number that
+// is not a real-time signal's in a queue (legacy_queue of kernel/signal.c): if
+// there was another, somebody has taken it unseen.
+func (l *letters) post(e *Entry) {
+	if e.Signal < sigrtmin {
+		l.waiting = slices.DeleteFunc(l.waiting, e.sameQueue)
+	}
+	if len(l.waiting) == mostWaiting {
+		l.waiting = slices.Delete(l.waiting, 0, 1)
+	}
+	l.waiting, l.last = append(l.waiting, e), e
+}
+
+// sameQueue reports whether two signals to a process wait in the same queue:
+// that of the process, or that of one thread.
+func (e *Entry) sameQueue(o *Entry) bool {
+	group := e.Is(FlagGroup)
+	return e.Known(HasGroup) && o.Known(HasGroup) && group == o.Is(FlagGroup) && (group || e.Target.Pid == o.Target.Pid)
+}
 
 // take removes the oldest that the thread may have been given.
-func (l *letters) take(b *builder, tid int32) int32 {
-	for n, i := range l.waiting {
-		e := &b.Entries[i]
+func (l *letters) take(tid int32) *Entry {
+	for n, e := range l.waiting {
 		if !e.Known(HasGroup) || e.Is(FlagGroup) || e.Target.Pid == tid {
-			if n == 0 {
-				l.waiting = l.waiting[1:]
-			} else {
-				l.waiting = slices.Delete(l.waiting, n, n+1)
-			}
-			return i
+			l.waiting = slices.Delete(l.waiting, n, n+1)
+			return e
 		}
 	}
-	return None
+	return nil
 }
+
+// announcedFor is how long minirun may take from the announcement of a signal
+// to sending it: 10 s.
+const announcedFor = 10_000_000_000
 
 // announced finds the mark with which minirun said that it would send this.
 func (b *builder) announced(e *Entry) {
-	n := slices.IndexFunc(b.marks, func(m int32) bool {
-		mark := &b.Entries[m]
-		return mark.Signal == e.Signal && mark.Who == e.Who && (mark.Whom == None || mark.Whom == e.Whom)
+	b.marks = slices.DeleteFunc(b.marks, func(m *Entry) bool { return e.Time-m.Time > announcedFor })
+	n := slices.IndexFunc(b.marks, func(m *Entry) bool {
+		return m.Signal == e.Signal && m.Who == e.Who && (m.Whom == nil || m.Whom == e.Whom)
 	})
 	if n < 0 {
 		return
 	}
 	e.By = b.marks[n]
-	if b.Entries[e.By].Whom != None {
+	if e.By.Whom != nil {
 		b.marks = slices.Delete(b.marks, n, n+1) // one that goes to all stays
 	}
-	b.Entries[e.By].Pair, b.Entries[e.By].Folded = None, true
+	e.By.Pair, e.By.Folded = nil, true
 }
 
 // deliver finds the signal that is taken. Once a group exit has begun, every
 // thread gets SIGKILL whatever began it (complete_signal, zap_other_threads):
 // what the process dies of is the signal that was sent.
-func (b *builder) deliver(i int32) {
-	e := &b.Entries[i]
-	p := &b.Processes[e.Who]
-	e.Pair = b.letters(e.Who, e.Signal).take(b, e.Task.Pid)
-	if e.Pair == None && e.Signal == sigkill {
-		e.Pair = b.beginsExit(e.Who)
+func (b *builder) deliver(e *Entry) {
+	p := e.Who
+	e.Pair = p.letters(e.Signal).take(e.Task.Pid)
+	if e.Pair == nil && e.Signal == sigkill {
+		e.Pair = p.beginsExit()
 	}
-	q := b.deliveryQuestion(e)
-	a := signals.Delivery(q)
+	a := signals.Delivery(e.deliveryQuestion())
 	e.Outcome, e.Reason = a.Action, a.Reason
 	switch {
 	case e.Outcome == signals.Handled:
-		p.handled[e.Signal] = true
+		p.handled |= signals.SetOf(int(e.Signal))
 	case e.Outcome == signals.Stop:
 		p.stopped = true
-	case (e.Outcome == signals.Fatal || e.Outcome == signals.FatalCore) && (p.killer == None || e.Signal != sigkill):
+	case dies(e.Outcome) && (p.killer == nil || e.Signal != sigkill):
 		p.killer = e.Pair
 	}
-	if e.Pair != None {
-		g := &b.Entries[e.Pair]
-		g.Pair = i
+	if e.Pair != nil {
+		e.Pair.Pair = e
 	}
 }
 
 // beginsExit is the signal that made the kernel hand out SIGKILL: the one
-// that is known to, or the last fatal one that nobody has taken; None for exit_group(2).
-func (b *builder) beginsExit(process int32) int32 {
-	p := &b.Processes[process]
-	if p.killer != None {
+// that is known to, or the last fatal one that nobody has taken; nil for exit_group(2).
+func (p *Process) beginsExit() *Entry {
+	if p.killer != nil {
 		return p.killer
 	}
-	found := int32(None)
 	for sig := uint8(1); sig <= signals.Last; sig++ {
-		l, ok := b.queues[queue{process, sig}]
-		if !ok || len(l.waiting) == 0 || !fatal(sig) {
+		l := p.queues[sig]
+		if l == nil || len(l.waiting) == 0 || !fatal(sig) {
 			continue
 		}
-		if last := l.waiting[len(l.waiting)-1]; last > found {
-			found = last
+		if last := l.waiting[len(l.waiting)-1]; p.killer == nil || last.N > p.killer.N {
+			p.killer = last
 		}
 	}
-	p.killer = found
-	return found
+	return p.killer
 }
 
 // fatal reports whether the default action of a signal ends a process.
 func fatal(sig uint8) bool {
-	switch signals.Delivery(signals.Question{Signal: int(sig)}).Action {
-	case signals.Fatal, signals.FatalCore:
-		return true
-	}
-	return false
+	return dies(signals.Delivery(signals.Question{Signal: int(sig)}).Action)
 }

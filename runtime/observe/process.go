@@ -1,10 +1,17 @@
 package observe
 
+import (
+	"slices"
+
+	"minirun/runtime/signals"
+)
+
 // A Process is one process of a timeline, from its first to its last sign of life.
 type Process struct {
 	Task             // as it was last seen
-	Mother  int32    // who forked it, among Processes, or None
-	Adopter int32    // who got it when its parent ended, or None
+	N       int32    // its number, from 0, in order of appearance
+	Mother  *Process // who forked it, or nil
+	Adopter *Process // who got it when its parent ended, or nil
 	Told    bool     // the kernel told the adopter; else it follows from the rule
 	Begin   int64    // when it was forked; 0: it was there before
 	End     int64    // when its last thread ended; 0: it has not
@@ -16,16 +23,26 @@ type Process struct {
 	Names   []string // every name it has had, in order
 	Left    int      // children that it left to others when it ended
 
-	threads int   // alive
-	exec    int32 // entry of its last Exec, or None
-	killer  int32 // entry of the Generate that began its end, or None
-	oom     bool
-	stopped bool
-	pidfd   bool  // End is when its pidfd told, for want of an Exit
-	ended   bool  // an Ended has a line
-	abort   int32 // entry of a SIGABRT that it sent to itself, or None
-	handled [1 + 64]bool
+	threads  int                // alive
+	exec     *Entry             // its last Exec, or nil
+	killer   *Entry             // the Generate that began its end, or nil
+	abort    *Entry             // a SIGABRT that it sent to itself, or nil
+	children []*Process         // that it has forked or got first, and that were not reaped when they were last counted
+	queues   map[uint8]*letters // by signal
+	handled  signals.Set        // for which a handler of its own has run
+	oom      bool
+	stopped  bool
+	pidfd    bool   // End is when its pidfd told, for want of an Exit
+	ended    bool   // an Ended has a line
+	judged   bool   // Cause is as good as what is known
+	willed   bool   // its children are given to others
+	will     string // to whom
+	untold   bool   // its end was told without its status
 }
+
+// mostNames bounds how many names of a process are kept: a program can give
+// itself another as often as it likes.
+const mostNames = 16
 
 // Alive reports whether the process had not ended at the end of the timeline.
 func (p *Process) Alive() bool { return p.End == 0 }
@@ -35,20 +52,20 @@ func (p *Process) Zombie() bool { return p.End != 0 && p.Gone == 0 }
 
 // process finds the process of a task, or begins one. A number is used again
 // once its process is reaped, and then a fork tells.
-func (b *builder) process(t *Task) int32 {
+func (b *builder) process(t *Task) *Process {
 	id := t.Tgid
 	if id == 0 {
 		id = b.group(t.Pid)
 	}
 	if id == 0 {
-		return None
+		return nil
 	}
-	i, ok := b.byPid[id]
-	if !ok {
-		i = b.begin(id, t)
+	p := b.byPid[id]
+	if p == nil {
+		p = b.begin(id, t)
 	}
-	b.learn(i, t)
-	return i
+	b.learn(p, t)
+	return p
 }
 
 // known reports whether a task is a process of the timeline, and no thread of one.
@@ -69,26 +86,44 @@ func (b *builder) group(tid int32) int32 {
 	return tid
 }
 
-func (b *builder) begin(id int32, t *Task) int32 {
-	i := int32(len(b.Processes))
-	p := Process{Task: *t, Mother: None, Adopter: None, exec: None, killer: None, abort: None, threads: 1}
+func (b *builder) begin(id int32, t *Task) *Process {
+	p := &Process{Task: *t, N: b.born(), threads: 1}
 	p.Tgid, p.Pid, p.Comm = id, id, [16]byte{}
 	if id == b.About.Init {
 		p.Inside, p.Own, p.Depth = 1, 1, 0
+		if b.First == nil {
+			b.First = p
+		}
 	}
 	b.Processes = append(b.Processes, p)
-	b.byPid[id] = i
-	return i
+	b.byPid[id] = p
+	return p
+}
+
+// bornTo notes who forked a process, or is its parent when it is first seen.
+func (p *Process) bornTo(mother *Process) {
+	switch had := p.Mother; {
+	case had == mother:
+		return
+	case had != nil:
+		had.children = slices.DeleteFunc(had.children, func(c *Process) bool { return c == p })
+	}
+	if p.Mother = mother; mother == nil {
+		return
+	}
+	if list := mother.children; len(list) >= 64 && len(list) == cap(list) { // it will grow: it may not have to
+		mother.children = slices.DeleteFunc(list, func(c *Process) bool { return c.Gone != 0 && c.Gone <= p.Begin && !c.Late })
+	}
+	mother.children = append(mother.children, p)
 }
 
 // learn takes over what an event tells about a process.
-func (b *builder) learn(i int32, t *Task) {
-	p := &b.Processes[i]
+func (b *builder) learn(p *Process, t *Task) {
 	learn(&p.Inside, t.Inside)
 	learn(&p.Own, t.Own)
 	learn(&p.Depth, t.Depth)
 	if t.Parent > 0 && t.Parent != p.Parent {
-		b.adopted(i, t.Parent)
+		b.adopted(p, t.Parent)
 	}
 	if t.Comm[0] != 0 && t.Comm != p.Comm {
 		p.Comm = t.Comm
@@ -99,11 +134,11 @@ func (b *builder) learn(i int32, t *Task) {
 // renamed notes a name. A program that is executed through /proc/self/exe is
 // called exe, until it names itself; busybox does so for each of its tools.
 func (b *builder) renamed(p *Process, t *Task) {
-	if last := len(p.Names) - 1; last >= 0 && p.Names[last] == "exe" && p.exec != None {
-		b.Entries[p.exec].Task.Comm = t.Comm
+	if last := len(p.Names) - 1; last >= 0 && p.Names[last] == "exe" && p.exec != nil {
+		p.exec.Task.Comm = t.Comm
 		p.Names = p.Names[:last]
 	}
-	if last := len(p.Names) - 1; last < 0 || p.Names[last] != t.Name() {
+	if last := len(p.Names) - 1; last < 0 || p.Names[last] != t.Name() && len(p.Names) < mostNames {
 		p.Names = append(p.Names, t.Name())
 	}
 }
@@ -116,27 +151,27 @@ func learn(to *int32, n int32) {
 }
 
 // adopted notes another parent than before, unless it is the first that is heard of.
-func (b *builder) adopted(i, parent int32) {
-	p := &b.Processes[i]
+func (b *builder) adopted(p *Process, parent int32) {
 	if p.Gone != 0 {
 		return // what is left of it hangs on nobody
 	}
 	had := p.Parent
 	p.Parent = parent
-	if q, ok := b.byPid[parent]; ok && had > 0 {
+	switch q := b.byPid[parent]; {
+	case q == nil:
+	case had > 0:
 		p.Adopter, p.Told = q, true
-	} else if ok && p.Mother == None {
-		p.Mother = q
+	case p.Mother == nil:
+		p.bornTo(q)
 	}
 }
 
-// fill completes the tasks of an event from what is known of their processes.
+// fill completes a task of an event from what is known of its process.
 // Name is as of now; numbers do not change.
-func (b *builder) fill(t *Task, i int32) {
-	if i == None {
+func (p *Process) fill(t *Task) {
+	if p == nil {
 		return
 	}
-	p := &b.Processes[i]
 	t.Tgid = p.Tgid
 	if t.Pid == 0 {
 		t.Pid = p.Tgid
@@ -147,11 +182,15 @@ func (b *builder) fill(t *Task, i int32) {
 }
 
 // complete adds what later events told.
-func (b *builder) complete(t *Task, i int32) {
-	if i == None {
+func (e *Entry) complete() {
+	e.Who.complete(&e.Task)
+	e.Whom.complete(&e.Target)
+}
+
+func (p *Process) complete(t *Task) {
+	if p == nil {
 		return
 	}
-	p := &b.Processes[i]
 	t.Inside, t.Own, t.Depth = p.Inside, p.Own, p.Depth
 	if t.Comm[0] == 0 && len(p.Names) > 0 {
 		t.Comm = Comm(p.Names[0])

@@ -15,10 +15,10 @@ type answer struct {
 
 // question is a Generate in the terms of the rule. The receiver's disposition
 // is left open: few sources tell it.
-func (b *builder) question(e *Entry) signals.Question {
-	to := &b.Processes[e.Whom]
+func (e *Entry) question() signals.Question {
+	to := e.Whom
 	q := signals.Question{
-		Signal: int(e.Signal), How: how(e), Inside: b.insideOf(e),
+		Signal: int(e.Signal), How: how(e), Inside: e.insideOf(),
 		Init: to.Own == 1 || e.Is(FlagInit), Dying: e.Is(FlagDying), Traced: e.Is(FlagTraced),
 	}
 	if e.Known(HasMasks) {
@@ -40,11 +40,11 @@ func (b *builder) question(e *Entry) signals.Question {
 
 // insideOf reports whether the sender has a pid in the receiver's own PID
 // namespace: it stands at least as deep.
-func (b *builder) insideOf(e *Entry) bool {
-	if e.Who == None {
+func (e *Entry) insideOf() bool {
+	if e.Who == nil {
 		return false
 	}
-	from, to := &b.Processes[e.Who], &b.Processes[e.Whom]
+	from, to := e.Who, e.Whom
 	return e.Who == e.Whom || from.Inside > 0 && from.Depth >= to.Depth
 }
 
@@ -69,11 +69,11 @@ func how(e *Entry) signals.How {
 const synchronous signals.Set = 1<<3 | 1<<4 | 1<<6 | 1<<7 | 1<<10 | 1<<30
 
 // whose finds out who is behind a signal.
-func (b *builder) whose(e *Entry) {
-	self := e.Who == e.Whom && e.Who != None
-	dead := e.Who != None && b.Processes[e.Who].End != 0
+func (e *Entry) whose() {
+	self := e.Who == e.Whom && e.Who != nil
+	dead := e.Who != nil && e.Who.End != 0
 	switch {
-	case e.By != None:
+	case e.By != nil:
 		e.Way = ByMinirun
 	case e.Signal == sigkill && e.Code == siKernel && dead:
 		e.Way = ByZap
@@ -91,16 +91,18 @@ func (b *builder) whose(e *Entry) {
 		e.Way = ByDeath
 	case self:
 		e.Way = ByItself
+	case e.Who != nil && e.Task.Name() == "minirun":
+		e.Way = ByMinirun
 	}
 }
 
 // deliveryQuestion asks what comes of a signal that has been taken.
-func (b *builder) deliveryQuestion(e *Entry) signals.Question {
-	p := &b.Processes[e.Who]
+func (e *Entry) deliveryQuestion() signals.Question {
+	p := e.Who
 	q := signals.Question{Signal: int(e.Signal), Init: p.Own == 1 || e.Is(FlagInit), Disposition: disposition(e)}
-	if e.Pair != None {
-		from := &b.Entries[e.Pair]
-		q.How, q.Inside = how(from), b.insideOf(from)
+	if e.Pair != nil {
+		from := e.Pair
+		q.How, q.Inside = how(from), from.insideOf()
 	}
 	return q
 }

@@ -251,22 +251,21 @@ func TestEveryLegalStreamOfEventsIsUnderstood(t *testing.T) {
 // checkOrder: fork < exec < exit < reap, and nobody acts after its end but an
 // init that kills the rest.
 func checkOrder(t *testing.T, seed int64, line *Timeline) {
-	for i := range line.Entries {
-		e := &line.Entries[i]
+	for i, e := range line.Entries {
 		if i > 0 && e.Time < line.Entries[i-1].Time {
 			t.Errorf("seed %d: entry %d is before the one before", seed, i)
 		}
-		if e.Who == None {
+		if e.Who == nil {
 			continue
 		}
-		p := &line.Processes[e.Who]
+		p := e.Who
 		dead := p.End != 0 && e.Time > p.End && e.Kind != Reap && e.Way != ByZap
 		if e.Time < p.Begin || dead {
 			t.Errorf("seed %d: %s of %s at %d, which lived from %d to %d", seed, e.Kind, p.label(""), e.Time, p.Begin, p.End)
 		}
 	}
-	for i := range line.Processes {
-		if p := &line.Processes[i]; p.Gone != 0 && (p.End == 0 || p.Gone < p.End) {
+	for _, p := range line.Processes {
+		if p.Gone != 0 && (p.End == 0 || p.Gone < p.End) {
 			t.Errorf("seed %d: %s was reaped before it ended", seed, p.label(""))
 		}
 	}
@@ -275,8 +274,8 @@ func checkOrder(t *testing.T, seed int64, line *Timeline) {
 // checkEnds: every exit has its cause, and the one that it had.
 func checkEnds(t *testing.T, seed int64, line *Timeline, w *world) {
 	byTime := map[int64]*Process{}
-	for i := range line.Processes {
-		byTime[line.Processes[i].End] = &line.Processes[i]
+	for _, p := range line.Processes {
+		byTime[p.End] = p
 	}
 	for _, end := range w.ends {
 		p := byTime[end.at]
@@ -296,10 +295,9 @@ func checkEnds(t *testing.T, seed int64, line *Timeline, w *world) {
 
 // checkFates: every signal has come to what it has come to.
 func checkFates(t *testing.T, seed int64, line *Timeline, w *world) {
-	for i := range line.Entries {
-		e := &line.Entries[i]
+	for i, e := range line.Entries {
 		if want, ok := w.fates[e.Time]; ok && e.Kind == Generate && e.Outcome != want {
-			t.Errorf("seed %d: %s to %s at %d: %v (%s), want %v", seed, signals.Name(int(e.Signal)), line.label(e.Whom), e.Time, e.Outcome, e.Reason, want)
+			t.Errorf("seed %d: %s to %s at %d: %v (%s), want %v", seed, signals.Name(int(e.Signal)), label(e.Whom), e.Time, e.Outcome, e.Reason, want)
 		}
 		if e.Kind == Generate && e.Reason == "" {
 			t.Errorf("seed %d: entry %d has no reason", seed, i)

@@ -24,8 +24,15 @@ type Source interface {
 	// It comes before the user's program starts.
 	Attach(Container) error
 	// Read waits for events and fills dst with them, in no certain order
-	// but each with its time. It returns io.EOF when Stop was called and all is read.
+	// but each with its time; with none after a Nudge. It returns io.EOF when
+	// Stop was called and all is read.
 	Read(dst []Event) (int, error)
+	// Told is the moment up to which everything has been read, in nanoseconds
+	// of CLOCK_MONOTONIC, for who reads.
+	Told() int64
+	// Nudge makes a Read return soon, so that Told goes on when nothing
+	// happens. It may be called while another goroutine is in Read.
+	Nudge() error
 	// Stop ends the events: what has happened before it is still read. It
 	// may be called while another goroutine is in Read.
 	Stop() error

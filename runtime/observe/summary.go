@@ -14,7 +14,7 @@ func (t *Timeline) Summary() []string {
 			lines = append(lines, pad(name, 11, false)+text)
 		}
 	}
-	if t.First != None {
+	if t.First != nil {
 		add("PID 1", t.firstWords())
 	}
 	for i, s := range t.tolls() {
@@ -42,7 +42,7 @@ func first(i int, name string) string {
 }
 
 func (t *Timeline) firstWords() string {
-	p := &t.Processes[t.First]
+	p := t.First
 	if p.Alive() {
 		return "lives"
 	}
@@ -53,29 +53,28 @@ func (t *Timeline) firstWords() string {
 // zap_pid_ns_processes until the last zombie of its namespace is reaped, and
 // one whose parent is outside is not its to reap.
 func (t *Timeline) heldWords() string {
-	if t.First == None || t.Processes[t.First].Alive() {
+	if t.First == nil || t.First.Alive() {
 		return ""
 	}
-	end := t.Processes[t.First].End
-	since, until := max(end, t.lastExit(end)), t.drained()
+	end := t.First.End
+	since, until := max(end, t.lastExit(end)), t.drained
 	held := t.held(end)
 	switch {
 	case held == nil:
 		return ""
 	case until == 0:
-		return "PID 1 waits for the zombie " + held.label("") + ", for which " + t.parentOf(held) + " has not waited"
+		return "PID 1 waits for the zombie " + held.label("") + ", for which " + held.parent() + " has not waited"
 	case until-since < rcu:
 		return ""
 	}
 	return "PID 1 could not finish for " + span(until-since) + ": it waited for the zombie " + held.label("") +
-		", until " + t.parentOf(held) + " reaped it"
+		", until " + held.parent() + " reaped it"
 }
 
 // held is the last to be reaped of those whose parent is outside.
 func (t *Timeline) held(end int64) (last *Process) {
-	for i := range t.Processes {
-		p := &t.Processes[i]
-		own := p.Inside <= 0 || p.Mother != None && t.inside(p.Mother) || i == t.First
+	for _, p := range t.Processes {
+		own := p.Inside <= 0 || p.Mother.inside() || p == t.First
 		if own || p.End == 0 || p.Gone != 0 && p.Gone <= end {
 			continue
 		}
@@ -96,55 +95,64 @@ func (t *Timeline) lostWords() string {
 	return strconv.FormatUint(t.Lost, 10) + " events: what they would have told is not in this timeline"
 }
 
+// A toll is those whom signals have ended for the same reason: the first
+// eight of them, and how many in all.
+type toll struct {
+	words string
+	dead  []string
+	count int
+}
+
 // tolls are those in the container whom a signal has ended, by who sent it.
-func (t *Timeline) tolls() []string {
-	type toll struct {
-		words string
-		dead  []string
-		count int
-	}
+func (t *Timeline) tolls() (lines []string) {
 	var list []toll
-	for i := range t.Processes {
-		p := &t.Processes[i]
-		if p.Cause.Kind != BySignal || p.Inside <= 0 || i == t.First {
+	find := func(words string) *toll {
+		for n := range list {
+			if list[n].words == words {
+				return &list[n]
+			}
+		}
+		list = append(list, toll{words: words})
+		return &list[len(list)-1]
+	}
+	for _, p := range t.Processes {
+		if p.Cause.Kind != BySignal || p.Inside <= 0 || p == t.First {
 			continue
 		}
-		n := 0
-		for n < len(list) && list[n].words != p.Cause.Words {
-			n++
-		}
-		if n == len(list) {
-			list = append(list, toll{words: p.Cause.Words})
-		}
-		if list[n].count++; list[n].count <= 8 {
-			list[n].dead = append(list[n].dead, p.label(""))
+		x := find(p.Cause.Words)
+		if x.count++; x.count <= 8 {
+			x.dead = append(x.dead, p.label(""))
 		}
 	}
-	var lines []string
+	for _, d := range t.dropped.tolls {
+		x := find(d.words)
+		x.count += d.count
+	}
 	for _, x := range list {
 		s := x.words + ": " + strings.Join(x.dead, ", ")
-		if more := x.count - len(x.dead); more > 0 {
+		switch more := x.count - len(x.dead); {
+		case len(x.dead) == 0:
+			s += strconv.Itoa(more) + " processes"
+		case more > 0:
 			s += " and " + strconv.Itoa(more) + " more"
 		}
 		lines = append(lines, s)
 	}
-	return lines
+	return shorten(lines, 24)
 }
 
 // leftovers are the zombies that nobody has waited for, and whoever lives on in the container.
-func (t *Timeline) leftovers() []string {
-	var lines []string
-	if t.drained() != 0 {
+func (t *Timeline) leftovers() (lines []string) {
+	if t.drained != 0 {
 		return nil
 	}
-	for i := range t.Processes {
-		p := &t.Processes[i]
+	for _, p := range t.Processes {
 		switch {
 		case p.Inside <= 0:
 		case p.Alive():
 			lines = append(lines, p.label("")+" is alive")
-		case p.Zombie() && i != t.First && t.Finish()-p.End > rcu:
-			lines = append(lines, p.label("")+" is a zombie: "+t.parentOf(p)+" has not waited for it")
+		case p.Zombie() && p != t.First && t.Finish()-p.End > rcu:
+			lines = append(lines, p.label("")+" is a zombie: "+p.parent()+" has not waited for it")
 		}
 	}
 	return shorten(lines, 12)
@@ -153,26 +161,13 @@ func (t *Timeline) leftovers() []string {
 // rcu is how long the kernel may take to tell that a task was reaped: 100 ms.
 const rcu = 100_000_000
 
-// drained is when the end of the init proved that nothing is left, or 0.
-func (t *Timeline) drained() (at int64) {
-	for i := len(t.Entries) - 1; i >= 0 && t.First != None; i-- {
-		e := &t.Entries[i]
-		if int(e.Who) == t.First && e.Kind == Exit && e.Is(FlagGroupDead) {
-			break
-		}
-		if int(e.Who) == t.First && (e.Kind == Ended || e.Kind == Reap || e.Kind == Generate && e.Way == ByChild) {
-			at = e.Time
-		}
-	}
-	return at
-}
-
-func (t *Timeline) parentOf(p *Process) string {
+// parent is who has to wait for a process, as far as that is known.
+func (p *Process) parent() string {
 	switch {
-	case p.Adopter != None:
-		return t.label(p.Adopter)
-	case p.Mother != None:
-		return t.label(p.Mother)
+	case p.Adopter != nil:
+		return p.Adopter.label("")
+	case p.Mother != nil:
+		return p.Mother.label("")
 	case p.Parent > 0:
 		return "its parent [" + strconv.Itoa(int(p.Parent)) + "]"
 	}
@@ -180,14 +175,22 @@ func (t *Timeline) parentOf(p *Process) string {
 }
 
 // pids are the processes with their numbers on both sides.
-func (t *Timeline) pids() []string {
-	var lines []string
-	for i := range t.Processes {
-		if p := &t.Processes[i]; p.Inside > 0 {
+func (t *Timeline) pids() (lines []string) {
+	const most = 12
+	more := t.dropped.inside
+	for _, p := range t.Processes {
+		switch {
+		case p.Inside <= 0:
+		case len(lines) == most:
+			more++
+		default:
 			lines = append(lines, strconv.Itoa(int(p.Inside))+" inside is "+strconv.Itoa(int(p.Tgid))+" outside: "+p.names())
 		}
 	}
-	return shorten(lines, 12)
+	if more > 0 {
+		lines = append(lines, "and "+strconv.Itoa(more)+" more")
+	}
+	return lines
 }
 
 // names is every name of a process, in order.

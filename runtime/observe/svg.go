@@ -87,7 +87,7 @@ func (s *svg) grounds(p *picture) {
 	if first > 0 {
 		s.text("caption", timeWidth+6, 16, "outside")
 	}
-	if p.kernel != None {
+	if p.kernel != none {
 		x := p.columns[p.kernel].x
 		s.head(x, "", "kernel", "head apart")
 		s.line("life apart", x, headHeight-12, x, p.height-8)
@@ -119,7 +119,7 @@ func (s *svg) column(p *picture, c *column) {
 		switch {
 		case c.apart:
 			class += " apart"
-		case int(l.process) == p.t.First:
+		case l.process == p.t.First:
 			class += " first"
 		}
 		pid, name := p.head(l.process)
@@ -136,7 +136,7 @@ func (s *svg) column(p *picture, c *column) {
 			from, to = headHeight-16, p.height-8
 		}
 		s.line(class, c.x, from, c.x, to)
-		if l.gone != None && l.gone > l.to {
+		if l.gone != none && l.gone > l.to {
 			s.line("zombie", c.x, to, c.x, p.rowY(l.gone))
 		}
 	}
@@ -154,7 +154,7 @@ func (p *picture) rowY(n int) int {
 
 // row draws one line: time, what happens among the columns, and the words.
 func (s *svg) row(p *picture, r *row) {
-	e := &p.t.Entries[r.entry]
+	e := r.entry
 	if r.gap > 0 {
 		s.pause(p, r)
 	}
@@ -216,13 +216,13 @@ func (s *svg) act(p *picture, r *row, e *Entry) {
 		s.arrow(p, r, e)
 	case e.Kind == Populated:
 		s.line("populated", timeWidth+4, r.y, p.textX()-20, r.y)
-	case e.Kind == Fork && x != None && p.x(e.Whom) != None:
+	case e.Kind == Fork && x != none && p.x(e.Whom) != none:
 		to := p.x(e.Whom)
 		s.line("fork", x, r.y, to, r.y)
 		s.dot("born", to, r.y, 5)
-	case x == None || e.Kind == Census:
-	case e.Kind == Exit, e.Kind == Ended && p.t.Processes[e.Who].pidfd:
-		s.chip(x, r.y, p.t.Processes[e.Who].short(), moods[r.mood])
+	case x == none || e.Kind == Census:
+	case e.Kind == Exit, e.Kind == Ended && e.Who.pidfd:
+		s.chip(x, r.y, e.Who.short(), moods[r.mood])
 	case e.Kind == Exec:
 		s.dot("exec", x, r.y, 4)
 	case e.Kind == Reap || e.Kind == Ended:
@@ -260,7 +260,7 @@ func (s *svg) arrow(p *picture, r *row, e *Entry) {
 	}
 	mood := moods[r.mood]
 	switch {
-	case from == None || to == None:
+	case from == none || to == none:
 	case from == to:
 		s.add(`<path class="arrow `, mood, `" d="M`, from+4, ` `, r.y-7, `h22v14h-20" marker-end="url(#m-`, mood, `)"/>`)
 		s.text("sig", from+20, r.y-10, short(e.Signal))

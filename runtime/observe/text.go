@@ -9,72 +9,84 @@ import (
 )
 
 // WriteText writes a timeline that a person reads without a manual.
-func (t *Timeline) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	p := textPrinter{b, t, t.width()}
-	b.WriteString(t.Title() + "\n")
-	for _, line := range t.Skipped {
-		b.WriteString(Clean(line) + "\n")
+func (t *Timeline) WriteText(w io.Writer) error { return t.Write(w, Text) }
+
+// A textSink writes lines. The column of those who act is as wide as it had to be until then.
+type textSink struct {
+	*bufio.Writer
+	begun bool
+	width int
+	known int // processes that width has been measured by
+}
+
+func (s *textSink) begin(t *Timeline) {
+	if s.begun {
+		return
 	}
-	b.WriteString("\n")
-	for i := range t.Entries {
-		if !t.Entries[i].Folded {
-			p.entry(i)
+	s.begun = true
+	s.WriteString(t.Title() + "\n")
+	for _, line := range t.Skipped {
+		s.WriteString(Clean(line) + "\n")
+	}
+	s.WriteString("\n")
+}
+
+// widen makes room; one long name does not push the rest away.
+func (s *textSink) widen(t *Timeline) {
+	s.width = max(s.width, len("minirun"))
+	for s.known = min(s.known, len(t.Processes)); s.known < len(t.Processes); s.known++ {
+		if n := len(t.Processes[s.known].label("")); n <= 26 {
+			s.width = max(s.width, n)
 		}
 	}
-	b.WriteString("\n")
-	for _, line := range t.Summary() {
-		b.WriteString(line + "\n")
+}
+
+func (s *textSink) entry(t *Timeline, e *Entry) {
+	if e.Folded {
+		return
 	}
-	return b.Flush()
+	s.begin(t)
+	s.widen(t)
+	l, at := e.Line(), Millis(e.Time-t.Start())
+	if e.Kind == Rung {
+		text := pad(at, 14, true) + "  ── " + l.What + " "
+		s.WriteString(text + strings.Repeat("─", max(80-utf8.RuneCountInString(text), 3)) + "\n")
+		return
+	}
+	s.WriteString(pad(at, 14, true) + "  " + pad(l.Who, s.width, false))
+	if l.Arrow != "" {
+		s.WriteString("  ──" + strings.TrimPrefix(l.Arrow, "SIG") + "→ " + l.Whom + "  ")
+	} else {
+		s.WriteString("  ")
+	}
+	s.WriteString(l.What + "\n")
+}
+
+func (s *textSink) gone(*Timeline, *Process) {}
+
+func (s *textSink) end(t *Timeline) error {
+	s.begin(t)
+	s.WriteString("\n")
+	for _, line := range t.Summary() {
+		s.WriteString(line + "\n")
+	}
+	return s.Flush()
 }
 
 // Title says what the timeline is of and how it is known.
 func (t *Timeline) Title() string {
 	s := "container " + Clean(t.ID)
-	if t.First != None {
-		p := &t.Processes[t.First]
+	switch p := t.First; {
+	case p != nil && p.Name() != "":
 		s += ": PID 1 is " + Clean(p.Name()) + ", " + strconv.Itoa(int(p.Tgid)) + " on the host"
+	case t.Init != 0:
+		s += ": PID 1 is " + strconv.Itoa(int(t.Init)) + " on the host"
 	}
 	s += "; source " + t.Origin.String()
 	if t.Origin == Proc {
 		return s + ", verdicts are predicted"
 	}
 	return s + ", every verdict is the kernel's"
-}
-
-type textPrinter struct {
-	*bufio.Writer
-	t     *Timeline
-	width int
-}
-
-// width of the column of those who act; one long name does not push the rest away.
-func (t *Timeline) width() int {
-	width := len("minirun")
-	for i := range t.Processes {
-		if n := len(t.Processes[i].label("")); n <= 26 {
-			width = max(width, n)
-		}
-	}
-	return width
-}
-
-func (p *textPrinter) entry(i int) {
-	e, l := &p.t.Entries[i], p.t.Line(i)
-	at := Millis(e.Time - p.t.Start())
-	if e.Kind == Rung {
-		s := pad(at, 14, true) + "  ── " + l.What + " "
-		p.WriteString(s + strings.Repeat("─", max(80-utf8.RuneCountInString(s), 3)) + "\n")
-		return
-	}
-	p.WriteString(pad(at, 14, true) + "  " + pad(l.Who, p.width, false))
-	if l.Arrow != "" {
-		p.WriteString("  ──" + strings.TrimPrefix(l.Arrow, "SIG") + "→ " + l.Whom + "  ")
-	} else {
-		p.WriteString("  ")
-	}
-	p.WriteString(l.What + "\n")
 }
 
 // pad fills with blanks to a width in characters.

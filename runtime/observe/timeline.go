@@ -1,10 +1,6 @@
 package observe
 
-import (
-	"slices"
-
-	"minirun/runtime/signals"
-)
+import "minirun/runtime/signals"
 
 // About is what a timeline is of, and how it came about.
 type About struct {
@@ -13,36 +9,40 @@ type About struct {
 	Origin  Origin   // the source that was chosen
 	Skipped []string // a line for each better source, why it was not
 	Lost    uint64   // events that the source has lost, besides those of Lost events
-	Zero    int64    // the moment that times are printed from; 0: the first event
+	Zero    int64    // the moment that times are printed from; 0 until the first event
 }
 
 // A Timeline is what happened to a container, in the order in which it happened.
 type Timeline struct {
 	About
-	Entries   []Entry   // by time
-	Processes []Process // in order of appearance; those outside that acted on the container too
-	First     int       // index of the container's init among Processes, or None
+	Entries   []*Entry   // by time; a Live has them only where nobody else does
+	Processes []*Process // in order of appearance; those outside that acted on the container too
+	First     *Process   // the container's init, or nil
 	Phases    []Phase
-}
 
-// None is an index that points nowhere.
-const None = -1
+	finish  int64 // the time of the last event
+	drained int64 // when the end of the init proved that nothing is left, or 0
+	dropped dropped
+}
 
 // An Entry is an event and what the timeline makes of it. Its tasks have
 // names and numbers also where the source did not tell them with this event.
 type Entry struct {
 	Event
-	Who, Whom int32 // Task and Target among Processes, or None
+	N         int32    // its number, from 0
+	Who, Whom *Process // Task and Target, or nil
 	// Pair ties a Generate to its first Deliver and that to its Generate, an Exit to
 	// the Generate that it is owed to, an OOM to its Generate, and a Rung to the Mark
-	// that says more of it; None otherwise.
-	Pair    int32
-	By      int32          // Generate: the Mark of minirun's that it comes of, or None
+	// that says more of it; nil otherwise.
+	Pair    *Entry
+	By      *Entry         // Generate: the Mark of minirun's that it comes of, or nil
 	Outcome signals.Action // Generate, Deliver: what came of the signal in the end
 	Way     Way            // Generate: who is behind it
 	Folded  bool           // it says nothing that another entry does not say: a picture leaves it out
 	Repeats int32          // how many entries of the same kind that follow are folded into it
 	Reason  string         // Generate, Deliver: why, in the user's words
+
+	counted []*Entry // Census: those who were counted with it
 }
 
 // Way is what is behind a signal.
@@ -70,40 +70,11 @@ var ways = [...]string{
 // String is the word of the JSON.
 func (w Way) String() string { return ways[min(int(w), len(ways)-1)] }
 
-// Build makes a timeline of events. It sorts the slice, and completes the events
-// in it with what others tell of their processes.
-func Build(about About, events []Event) *Timeline {
-	slices.SortStableFunc(events, func(a, b Event) int {
-		switch {
-		case a.Time < b.Time:
-			return -1
-		case a.Time > b.Time:
-			return 1
-		}
-		return 0
-	})
-	newBuilder(about, events).number(events)
-	b := newBuilder(about, events)
-	b.walk()
-	b.finish()
-	return b.Timeline
-}
-
 // Start is the moment that times are relative to.
-func (t *Timeline) Start() int64 {
-	if t.Zero == 0 && len(t.Entries) > 0 {
-		return t.Entries[0].Time
-	}
-	return t.Zero
-}
+func (t *Timeline) Start() int64 { return t.Zero }
 
 // Finish is the time of the last event.
-func (t *Timeline) Finish() int64 {
-	if len(t.Entries) == 0 {
-		return t.Start()
-	}
-	return t.Entries[len(t.Entries)-1].Time
-}
+func (t *Timeline) Finish() int64 { return max(t.finish, t.Zero) }
 
-// Inside reports whether a process has a pid in the container's PID namespace.
-func (t *Timeline) inside(i int32) bool { return i != None && t.Processes[i].Inside > 0 }
+// inside reports whether a process has a pid in the container's PID namespace.
+func (p *Process) inside() bool { return p != nil && p.Inside > 0 }

@@ -37,32 +37,31 @@ var moods = [...]string{"plain", "quiet", "vain", "taken", "deadly", "leaving", 
 // String is the class of a line.
 func (m Mood) String() string { return moods[m] }
 
-// Line is the words of entry i, and of those that are folded into it.
-func (t *Timeline) Line(i int) Line {
-	e := &t.Entries[i]
-	l := Line{Who: t.name(e.Who, &e.Task)}
+// Line is the words of an entry, and of those that are folded into it.
+func (e *Entry) Line() Line {
+	l := Line{Who: e.Who.name(&e.Task)}
 	switch e.Kind {
 	case Fork:
-		l.What, l.Mood = "forks "+t.name(e.Whom, &e.Target), Quiet
+		l.What, l.Mood = "forks "+e.Whom.name(&e.Target), Quiet
 	case Exec:
 		l.What, l.Mood = "executes "+program(&e.Event), Quiet
 	case Exit:
-		t.exitLine(&l, e)
+		e.exitLine(&l)
 	case Ended:
 		l.What = "is gone: its status can be read"
-		if e.Who != None && t.Processes[e.Who].pidfd && t.Processes[e.Who].End == e.Time {
-			t.exitLine(&l, e)
+		if e.Who != nil && (e.Who.pidfd && e.Who.End == e.Time || e.Who.untold && e.Who.Known) {
+			e.exitLine(&l)
 		}
 	case Generate:
-		t.signalLine(&l, e)
+		e.signalLine(&l)
 	case Deliver:
 		l.What, l.Mood = "takes "+signals.Name(int(e.Signal))+": "+delivered(e), mood(e.Outcome)
 	case OOM:
-		l.What, l.Mood = "out of memory: "+t.name(e.Whom, &e.Target)+" is to die", Deadly
+		l.What, l.Mood = "out of memory: "+e.Whom.name(&e.Target)+" is to die", Deadly
 	case Census:
-		l.Who, l.What, l.Mood = "census", t.census(i), Quiet
+		l.Who, l.What, l.Mood = "census", e.census(), Quiet
 	default:
-		t.otherLine(&l, e)
+		e.otherLine(&l)
 	}
 	return l
 }
@@ -81,7 +80,7 @@ func program(e *Event) string {
 	}
 }
 
-func (t *Timeline) otherLine(l *Line, e *Entry) {
+func (e *Entry) otherLine(l *Line) {
 	switch e.Kind {
 	case Reap, Free:
 		l.What = "is reaped"
@@ -95,7 +94,7 @@ func (t *Timeline) otherLine(l *Line, e *Entry) {
 	case Lost:
 		l.Who, l.What, l.Mood = "", strconv.FormatUint(e.Count, 10)+" events are lost", Deadly
 	case Mark, Rung:
-		l.What, l.Mood = t.said(e), Ours
+		l.What, l.Mood = e.said(), Ours
 		if l.Who == "" {
 			l.Who = "minirun"
 		}
@@ -104,12 +103,12 @@ func (t *Timeline) otherLine(l *Line, e *Entry) {
 
 // said is what minirun said. The heading of a section has its first words,
 // which may begin as the heading ends.
-func (t *Timeline) said(e *Entry) string {
+func (e *Entry) said() string {
 	text := Clean(e.Text)
-	if e.Kind != Rung || e.Pair == None {
+	if e.Kind != Rung || e.Pair == nil {
 		return text
 	}
-	more := Clean(t.Entries[e.Pair].Text)
+	more := Clean(e.Pair.Text)
 	before, last, _ := strings.Cut(text, ": ")
 	if rest, ok := strings.CutPrefix(more, last); ok {
 		return before + ": " + last + rest
@@ -118,16 +117,16 @@ func (t *Timeline) said(e *Entry) string {
 }
 
 // name is a process as it was called then.
-func (t *Timeline) name(i int32, task *Task) string {
-	if i == None {
+func (p *Process) name(task *Task) string {
+	if p == nil {
 		return ""
 	}
-	return t.Processes[i].label(task.Name())
+	return p.label(task.Name())
 }
 
 // signalLine has the kernel as the sender where the task that ran was there by chance.
-func (t *Timeline) signalLine(l *Line, e *Entry) {
-	l.Whom, l.Arrow = t.name(e.Whom, &e.Target), signals.Name(int(e.Signal))
+func (e *Entry) signalLine(l *Line) {
+	l.Whom, l.Arrow = e.Whom.name(&e.Target), signals.Name(int(e.Signal))
 	l.What, l.Mood = e.Reason, mood(e.Outcome)
 	if e.Evidence == Predicted {
 		l.What = "predicted " + l.What
@@ -148,8 +147,8 @@ func (t *Timeline) signalLine(l *Line, e *Entry) {
 		l.What = "told that PID 1 is done: nothing is left in its PID namespace"
 		l.Mood = Plain
 	}
-	if e.By != None {
-		l.What = Clean(t.Entries[e.By].Text) + "; " + l.What
+	if e.By != nil {
+		l.What = Clean(e.By.Text) + "; " + l.What
 	}
 	if e.Repeats > 0 {
 		l.What += " (" + strconv.Itoa(int(e.Repeats)+1) + " times)"
@@ -180,19 +179,19 @@ func mood(a signals.Action) Mood {
 }
 
 // exitLine says with which number a process ends, and why.
-func (t *Timeline) exitLine(l *Line, e *Entry) {
+func (e *Entry) exitLine(l *Line) {
 	l.Mood = Leaving
-	if e.Who == None {
+	if e.Who == nil {
 		l.What = "ends"
 		return
 	}
-	p := &t.Processes[e.Who]
+	p := e.Who
 	if p.Cause.Signal != 0 {
 		l.Mood = Deadly
 	}
 	l.What = "ends with " + p.Number() + ": " + p.Cause.Words
 	if p.Left > 0 {
-		l.What += "; " + t.heirs(e.Who)
+		l.What += "; " + p.will
 	}
 }
 
@@ -212,36 +211,18 @@ func (p *Process) Number() string {
 	return "a code that is not known"
 }
 
-// heirs says who gets the children that a process leaves.
-func (t *Timeline) heirs(dead int32) string {
-	var list, to string
-	for i := range t.Processes {
-		c := &t.Processes[i]
-		if c.Mother != dead || c.goneBefore(t.Processes[dead].End) {
-			continue
-		}
-		if list != "" {
-			list += ", "
-		}
-		list += c.label("")
-		if c.Adopter != None {
-			to = " to " + t.label(c.Adopter)
-		} else if to == "" {
-			to = " to a reaper outside"
-		}
-	}
-	return "leaves " + list + to
-}
-
 // census is who was there, those in the same state together.
-func (t *Timeline) census(i int) string {
+func (e *Entry) census() string {
 	var words, state string
-	for n := i; n <= i+int(t.Entries[i].Repeats); n++ {
-		e := &t.Entries[n]
-		if e.Who == None {
+	for n := -1; n < len(e.counted); n++ {
+		c := e
+		if n >= 0 {
+			c = e.counted[n]
+		}
+		if c.Who == nil {
 			continue
 		}
-		now := t.condition(e)
+		now := c.condition()
 		switch {
 		case state == "":
 		case now == state:
@@ -249,20 +230,20 @@ func (t *Timeline) census(i int) string {
 		default:
 			words += " " + state + "; "
 		}
-		words, state = words+t.name(e.Who, &e.Task), now
+		words, state = words+c.Who.name(&c.Task), now
 	}
 	return words + " " + state
 }
 
 // condition is how a process was found. wchan is a function of the kernel, of
 // which the compiler may have made a part.
-func (t *Timeline) condition(e *Entry) string {
+func (e *Entry) condition() string {
 	s := stateWords(e.State)
 	if where, _, _ := strings.Cut(e.Text, "."); where != "" && where != "0" {
 		s += " in " + Clean(where)
 	}
-	if e.State == 'Z' && e.Whom != None {
-		s += " by " + t.name(e.Whom, &e.Target)
+	if e.State == 'Z' && e.Whom != nil {
+		s += " by " + e.Whom.name(&e.Target)
 	}
 	return s
 }

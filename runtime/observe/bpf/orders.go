@@ -29,6 +29,9 @@ func (o *orders) read() (more bool, err error) {
 			break
 		}
 		o.rest = rest
+		if string(line) == helper.Sync { // the ring was emptied after it came, and that was told
+			continue
+		}
 		namespace, err := parseOrder(string(line))
 		if err == nil {
 			err = o.obey(namespace)
@@ -46,7 +49,7 @@ func (o *orders) read() (more bool, err error) {
 	return err == nil, err
 }
 
-// parseOrder reads the only order that there is. Inodes of namespaces have 32 bits.
+// parseOrder reads the order to watch. Inodes of namespaces have 32 bits.
 func parseOrder(line string) (namespace uint32, err error) {
 	number, ok := strings.CutPrefix(line, helper.Watch)
 	if !ok {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"minirun/runtime/observe"
+	"minirun/runtime/observe/helper"
 )
 
 // A pump carries records from the ring to the pipe.
@@ -21,6 +22,7 @@ type pump struct {
 	rec  ringbuf.Record
 	buf  []byte
 	lost uint64 // as far as it is told
+	last int64  // the time of the newest record
 }
 
 const (
@@ -40,7 +42,7 @@ func newPump(set *Set, out *os.File) (*pump, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map ring buffer: %w", err)
 	}
-	return &pump{set: set, ring: ring, out: out, buf: make([]byte, 0, full+observe.WireSize+observe.WireTextMax)}, nil
+	return &pump{set: set, ring: ring, out: out, buf: make([]byte, 0, full+2*observe.WireSize+observe.WireTextMax)}, nil
 }
 
 // run carries until in is at its end, and obeys what comes from there.
@@ -67,19 +69,27 @@ func (p *pump) run(in *os.File) error {
 	}
 }
 
+// slack is how much older than its neighbours a record may be, in
+// nanoseconds: they are reserved one after the other, and get their time after that.
+const slack = 10_000_000
+
 // empty carries what the ring holds, and tells what it did not.
 func (p *pump) empty() error {
 	p.ring.SetDeadline(time.Unix(1, 0)) // it has passed: only look
 	for {
-		err := p.ring.ReadInto(&p.rec)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		begun, there := now(), p.ring.AvailableBytes()
+		for there > 0 {
+			if err := p.ring.ReadInto(&p.rec); err != nil {
+				return fmt.Errorf("read ring buffer: %w", err)
+			}
+			there -= recordHead + (len(p.rec.RawSample)+7)&^7
+			if err := p.take(p.rec.RawSample); err != nil {
+				return fmt.Errorf("read ring buffer: %w", err)
+			}
+		}
+		p.told(begun)
+		if p.ring.AvailableBytes() == 0 {
 			break
-		}
-		if err == nil {
-			err = p.take(p.rec.RawSample)
-		}
-		if err != nil {
-			return fmt.Errorf("read ring buffer: %w", err)
 		}
 	}
 	lost, err := p.set.Lost()
@@ -88,6 +98,17 @@ func (p *pump) empty() error {
 		p.lost = lost
 	}
 	return errors.Join(err, p.flush())
+}
+
+// recordHead is the size of what precedes a record in the ring, which is
+// padded to 8 bytes (BPF_RINGBUF_HDR_SZ).
+const recordHead = 8
+
+// told says that nothing follows that is older.
+func (p *pump) told(at int64) {
+	e := word(helper.Told, 0, "")
+	e.Time = at
+	p.buf = observe.AppendWire(p.buf, e)
 }
 
 // take copies a record without the room that its text did not need.
@@ -100,9 +121,13 @@ func (p *pump) take(b []byte) error {
 		return fmt.Errorf("a record of %d bytes", len(b))
 	}
 	p.buf = append(p.buf, b[:size]...)
+	if size >= observe.WireSize {
+		p.last = max(p.last, int64(binary.LittleEndian.Uint64(b[observe.WireTime:])))
+	}
 	if len(p.buf) < full {
 		return nil
 	}
+	p.told(p.last - slack)
 	return p.flush()
 }
 

@@ -34,6 +34,8 @@ type Source struct {
 	ended     bool
 	stopped   atomic.Bool
 	lost      atomic.Uint64
+	told      int64
+	asked     atomic.Bool // Nudge has been called, and not been answered
 }
 
 // pipeSize is room for the events of some milliseconds of a storm, in bytes:
@@ -138,35 +140,61 @@ func (s *Source) await(state byte) error {
 			return fmt.Errorf("%s ended at once", Program)
 		case err != nil:
 			return err
-		case e.Kind == observe.Mark && e.State == state:
+		case isWord(&e, state):
 			return nil
+		case isWord(&e, Told):
+			continue
 		}
 		s.early = append(s.early, e)
 	}
 }
 
+// isWord reports whether a record is minirun-observe's own, in that state.
+func isWord(e *observe.Event, state byte) bool { return e.Kind == observe.Mark && e.State == state }
+
 // Read takes what has come, and waits only when that is nothing.
 func (s *Source) Read(dst []observe.Event) (n int, err error) {
 	n = copy(dst, s.early)
 	s.early = s.early[n:]
-	if n == 0 && len(dst) > 0 {
-		if dst[0], err = s.next(); err != nil {
-			return 0, err
-		}
-		n = 1
-	}
 	for n < len(dst) && !s.ended {
 		e, ok, err := s.take()
-		if err == io.EOF { // it is told by the next call
-			break
-		}
-		if !ok || err != nil {
+		switch {
+		case err == io.EOF: // it is told by the next call
+			return n, nil
+		case err != nil:
 			return n, err
+		case ok && isWord(&e, Told):
+			s.told = e.Time
+			if s.asked.Store(false); n == 0 {
+				return 0, nil
+			}
+		case ok:
+			dst[n] = e
+			n++
+		case n > 0:
+			return n, nil
+		default:
+			if err := s.fill(); err != nil {
+				return 0, err
+			}
 		}
-		dst[n] = e
-		n++
+	}
+	if n == 0 && s.ended {
+		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// Told is how far minirun-observe has come.
+func (s *Source) Told() int64 { return s.told }
+
+// Nudge asks it.
+func (s *Source) Nudge() error {
+	if s.stopped.Load() || s.asked.Swap(true) {
+		return nil
+	}
+	_, err := s.orders.WriteString(Sync + "\n")
+	return err
 }
 
 // next waits for the next record; io.EOF comes after the last.

@@ -26,6 +26,7 @@ type Source struct {
 	over      bool
 	followed  map[int32]*followed
 	out       []observe.Event
+	told      int64
 }
 
 // A followed process has been seen in the container.
@@ -112,7 +113,7 @@ func (s *Source) readGroup() {
 
 // Read waits for the end of a process, or for a change of the group.
 func (s *Source) Read(dst []observe.Event) (int, error) {
-	for len(s.out) == 0 {
+	if len(s.out) == 0 {
 		if s.over {
 			return 0, io.EOF
 		}
@@ -121,7 +122,9 @@ func (s *Source) Read(dst []observe.Event) (int, error) {
 		}
 	}
 	n := copy(dst, s.out)
-	s.out = s.out[n:]
+	if s.out = s.out[n:]; len(s.out) == 0 {
+		s.out, s.told = nil, Now()
+	}
 	return n, nil
 }
 
@@ -193,8 +196,11 @@ func (s *Source) tell(f *followed, end Ending) {
 	}
 }
 
-// Nudge makes it look who is there: something has happened that it cannot see.
-func (s *Source) Nudge() { s.ring() }
+// Told is now, as of the last Read: what is found has the time at which it was found.
+func (s *Source) Told() int64 { return s.told }
+
+// Nudge makes it look who is there: something may have happened that it cannot see.
+func (s *Source) Nudge() error { return s.ring() }
 
 // Stop ends the events.
 func (s *Source) Stop() error {

@@ -46,7 +46,7 @@ func (b *Background) Target(s *Session) (Target, error) {
 		case packet[0] == saysWatch:
 			return parseTarget(packet)
 		}
-		s.take(packet)
+		s.said(packet)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,11 +26,23 @@ type Session struct {
 	dirfd   int // of the socket's directory, or -1
 	name    string
 	talkers []int
-	heard   []observe.Event
-	seen    []observe.Event // the source's; its reader's until that is done
-	read    chan error
+	heard   []observe.Event // before there is a timeline
+	line    *observe.Live
+	begin   func(observe.About) *observe.Live
+	batches chan batch // from the reader, which waits until each is taken
+	come    int        // an eventfd: there is a batch
+	readErr error      // why there are no more
+	read    bool       // there are no more
 	ended   bool
 	reaped  bool
+	quiet   time.Time // until then a late reaping is waited for
+}
+
+// A batch is what a Read has brought, and how far the source had told then.
+type batch struct {
+	events []observe.Event
+	told   int64
+	err    error
 }
 
 // Open loads a source: auto, bpf, tracefs or proc.
@@ -38,12 +51,20 @@ func Open(id, choice string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{source: source, skipped: skipped, bell: -1, channel: -1, listen: -1, dirfd: -1}
+	s := &Session{source: source, skipped: skipped, bell: -1, come: -1, channel: -1, listen: -1, dirfd: -1, begin: observe.Collect}
 	s.about = observe.About{ID: id, Origin: source.Origin(), Skipped: skipped}
-	if s.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return nil, errors.Join(fmt.Errorf("eventfd: %w", err), source.Close())
+	for _, fd := range []*int{&s.bell, &s.come} {
+		if *fd, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+			return nil, errors.Join(fmt.Errorf("eventfd: %w", err), s.Close())
+		}
 	}
 	return s, nil
+}
+
+// WriteTo has the timeline written to w, line by line as far as the format
+// allows, instead of kept. It comes before Attach.
+func (s *Session) WriteTo(w io.Writer, f observe.Format) {
+	s.begin = func(about observe.About) *observe.Live { return observe.NewLive(about, w, f) }
 }
 
 // Origin is the source that there is, and Skipped why it is no better one, a line each.
@@ -66,7 +87,9 @@ func (s *Session) Attach(t Target, pidfd int) error {
 	if t.Running && s.source.Origin() != observe.Proc { // which begins so by itself
 		s.heard = append(s.heard, s.namespace().Census()...)
 	}
-	s.read = make(chan error, 1)
+	s.line, s.batches = s.begin(s.about), make(chan batch)
+	s.line.Add(s.heard...)
+	s.heard = nil
 	go s.readAll()
 	return s.open(t.Dir)
 }
@@ -75,21 +98,25 @@ func (s *Session) namespace() proc.Namespace {
 	return proc.Namespace{Inode: s.target.PidNS, Level: s.target.Level}
 }
 
-// readAll takes what the source tells, to its end.
+// batchMost is how many events are taken at once.
+const batchMost = 512
+
+// readAll hands on what the source tells, to its end. It is never a batch
+// ahead: what nobody takes waits in the source, which counts what it cannot keep.
 func (s *Session) readAll() {
-	buf := make([]observe.Event, 512)
-	for {
-		n, err := s.source.Read(buf)
-		s.seen = append(s.seen, buf[:n]...)
-		if err == io.EOF {
-			err = nil
-		} else if err == nil {
-			continue
+	buffers := [2][]observe.Event{make([]observe.Event, batchMost), make([]observe.Event, batchMost)}
+	for i := 0; ; i = 1 - i {
+		n, err := s.source.Read(buffers[i])
+		unix.Write(s.come, one[:]) // EAGAIN: it rings already
+		s.batches <- batch{buffers[i][:n], s.source.Told(), err}
+		if err != nil {
+			return
 		}
-		s.read <- err
-		return
 	}
 }
+
+// one is what an eventfd is given.
+var one = [8]byte{1}
 
 // open listens for verbs. Where the container's directory cannot be written
 // to, the timeline is without what they say.
@@ -119,25 +146,37 @@ func (s *Session) open(dir string) error {
 
 // Interrupt ends Watch. It may be called from any goroutine.
 func (s *Session) Interrupt() {
-	unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // EAGAIN: it rings already
+	unix.Write(s.bell, one[:]) // EAGAIN: it rings already
 }
 
-// Timeline is what has happened until now. The session is over.
+// Timeline is what has happened until now. The session is over. With WriteTo
+// the rest is written, and the summary; the entries are only there without.
 func (s *Session) Timeline() (*observe.Timeline, error) {
-	err := s.source.Stop()
-	if s.read != nil && err == nil {
-		err = <-s.read
+	if s.line == nil {
+		return nil, nil
 	}
+	err := s.source.Stop()
+	for !s.read && err == nil {
+		err = s.take()
+	}
+	s.hearCallers()
 	if err == nil {
 		s.settleInit()
 	}
-	return observe.Build(s.about, append(s.seen, s.heard...)), err
+	t, writeErr := s.line.Finish()
+	return t, errors.Join(err, s.readErr, writeErr)
 }
 
 // Close gives back what the session has, also without a Timeline.
 func (s *Session) Close() error {
+	if s.line != nil && !s.read {
+		s.source.Stop()
+		for !s.read {
+			s.receive()
+		}
+	}
 	err := s.source.Close()
-	for _, fd := range append(s.talkers, s.listen, s.bell) {
+	for _, fd := range append(s.talkers, s.listen, s.bell, s.come) {
 		if fd >= 0 {
 			unix.Close(fd)
 		}

@@ -2,6 +2,8 @@ package session
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,44 +18,95 @@ type Until struct {
 	Time time.Time // or at this moment, if it is not zero
 }
 
-// Watch listens until the end, or until Interrupt.
+// Watch listens, and writes what is settled, until the end or until Interrupt.
 func (s *Session) Watch(u Until) error {
 	for {
 		fds := s.pollSet()
-		n, err := unix.Poll(fds, s.patience(u))
+		wait, end := s.patience(u)
+		n, err := unix.Poll(fds, wait)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
 			return fmt.Errorf("poll: %w", err)
-		case n == 0 || fds[0].Revents != 0:
+		case n == 0 && end || fds[0].Revents != 0:
 			return nil
 		}
 		s.lookAtInit(fds[1].Revents)
 		if fds[2].Revents != 0 {
 			s.accept()
 		}
-		s.hearAll(fds[3:])
-		if s.over(u) {
+		s.hearAll(fds[4:])
+		if fds[3].Revents != 0 {
+			unix.Read(s.come, make([]byte, 8))
+			if err := s.take(); err != nil {
+				return err
+			}
+		}
+		if s.over(u) || s.read {
 			return nil
 		}
 	}
+}
+
+// receive takes a batch, for which it waits.
+func (s *Session) receive() batch {
+	b := <-s.batches
+	if b.err != nil {
+		if s.read = true; b.err != io.EOF {
+			s.readErr = b.err
+		}
+	}
+	return b
+}
+
+// take takes a batch and writes what is settled by it. Whoever caused an event
+// has announced it before: that is heard first.
+func (s *Session) take() error {
+	b := s.receive()
+	s.line.Add(b.events...)
+	s.accept()
+	s.hearCallers()
+	if err := s.line.Advance(b.told); err != nil {
+		return fmt.Errorf("write the timeline: %w", err)
+	}
+	return nil
 }
 
 // lateReap is how long after its end the init's reaping is waited for: that
 // is its parent's, which may be a shell at its prompt.
 const lateReap = 100 * time.Millisecond
 
-// patience is the timeout of poll(2).
-func (s *Session) patience(u Until) int {
-	ms := -1
-	if !u.Time.IsZero() {
-		ms = int(max(time.Until(u.Time), 0)/time.Millisecond) + 1
-	}
+// patience is the timeout of poll(2), and whether all is over after it. What
+// waits for the source to go on is asked for.
+func (s *Session) patience(u Until) (ms int, end bool) {
+	until := u.Time
 	if s.ended && len(s.talkers) == 0 && s.channel < 0 {
-		ms = int(lateReap / time.Millisecond)
+		if s.quiet.IsZero() {
+			s.quiet = time.Now().Add(lateReap)
+		}
+		if until.IsZero() || s.quiet.Before(until) {
+			until = s.quiet
+		}
+	} else {
+		s.quiet = time.Time{}
 	}
-	return ms
+	if ms = -1; !until.IsZero() {
+		ms, end = int(max(time.Until(until), 0)/time.Millisecond)+1, true
+	}
+	wanted := s.line.Wants()
+	if wanted == 0 {
+		return ms, end
+	}
+	left := wanted - proc.Now()
+	if left <= 0 {
+		s.source.Nudge() // that wakes us; an error is Read's too
+		return ms, end
+	}
+	if soon := int(left/int64(time.Millisecond)) + 1; ms < 0 || soon < ms {
+		return soon, false
+	}
+	return ms, end
 }
 
 // over reports whether nothing more is to be heard.
@@ -64,7 +117,7 @@ func (s *Session) over(u Until) bool {
 	return s.reaped && len(s.talkers) == 0 && s.channel < 0
 }
 
-// pollSet is the bell, the init, the listening socket, and those connected.
+// pollSet is the bell, the init, the listening socket, the reader, and those connected.
 func (s *Session) pollSet() []unix.PollFd {
 	init := unix.PollFd{Fd: int32(s.target.Pidfd), Events: unix.POLLIN}
 	if s.ended {
@@ -73,7 +126,7 @@ func (s *Session) pollSet() []unix.PollFd {
 	if s.reaped {
 		init.Fd = -1
 	}
-	fds := []unix.PollFd{{Fd: int32(s.bell), Events: unix.POLLIN}, init, {Fd: int32(s.listen), Events: unix.POLLIN}}
+	fds := []unix.PollFd{{Fd: int32(s.bell), Events: unix.POLLIN}, init, {Fd: int32(s.listen), Events: unix.POLLIN}, {Fd: int32(s.come), Events: unix.POLLIN}}
 	for _, fd := range s.callers() {
 		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
@@ -111,11 +164,11 @@ func (s *Session) lookAtInit(revents int16) {
 	}
 	if end.Ended && !s.ended {
 		s.ended, e.Kind = true, observe.Ended
-		s.heard = append(s.heard, e)
+		s.add(e)
 	}
 	if end.Reaped && !s.reaped {
 		s.reaped, e.Kind = true, observe.Reap
-		s.heard = append(s.heard, e)
+		s.add(e)
 	}
 }
 
@@ -144,6 +197,15 @@ func (s *Session) hearAll(fds []unix.PollFd) {
 	}
 }
 
+// hearCallers takes what they have said until now.
+func (s *Session) hearCallers() {
+	for _, fd := range slices.Clone(s.callers()) {
+		if !s.hear(fd) {
+			s.hangUp(fd)
+		}
+	}
+}
+
 // hear takes all that one has said until now. It is false at the end.
 func (s *Session) hear(fd int) bool {
 	buf := make([]byte, packetMost)
@@ -157,12 +219,12 @@ func (s *Session) hear(fd int) bool {
 		case err != nil || n == 0:
 			return false
 		}
-		s.take(buf[:n])
+		s.said(buf[:n])
 	}
 }
 
-// take keeps an event. What is predicted is for the source that cannot see it.
-func (s *Session) take(packet []byte) {
+// said keeps an event. What is predicted is for the source that cannot see it.
+func (s *Session) said(packet []byte) {
 	if packet[0] != saysEvent {
 		return
 	}
@@ -170,10 +232,17 @@ func (s *Session) take(packet []byte) {
 	if err != nil || e.Evidence == observe.Predicted && s.source.Origin() != observe.Proc {
 		return
 	}
-	s.heard = append(s.heard, e)
-	if n, ok := s.source.(interface{ Nudge() }); ok {
-		n.Nudge()
+	e.Time = min(e.Time, proc.Now()) // it would be waited for
+	s.add(e)
+}
+
+// add keeps an event that is not the source's. Before there is a timeline it waits.
+func (s *Session) add(e observe.Event) {
+	if s.line == nil {
+		s.heard = append(s.heard, e)
+		return
 	}
+	s.line.Add(e)
 }
 
 func (s *Session) hangUp(fd int) {

@@ -24,7 +24,7 @@ type Source struct {
 	layout    layout
 	bound     map[uint16]*binding
 	cpus      []*cpu
-	bell      int // an eventfd: Stop was called
+	bell      int // an eventfd: Stop or Nudge was called
 	stopped   atomic.Bool
 	lost      atomic.Uint64
 	tracker   *tracker
@@ -32,6 +32,7 @@ type Source struct {
 	page      []byte
 	batch     []raw // read, and not yet given to the tracker
 	over      bool  // all is read after Stop
+	told      int64
 }
 
 // A cpu is the ring buffer of one.
@@ -138,7 +139,7 @@ func (s *Source) seed() {
 // Read waits in poll(2) for the buffers of the CPUs.
 func (s *Source) Read(dst []observe.Event) (int, error) {
 	t := s.tracker
-	for len(t.out) == 0 {
+	if len(t.out) == 0 {
 		if s.over {
 			return 0, io.EOF
 		}
@@ -151,6 +152,30 @@ func (s *Source) Read(dst []observe.Event) (int, error) {
 		t.out = nil
 	}
 	return n, nil
+}
+
+// Told is how far the tracker has come, and what it holds back. What is in out
+// is not read yet.
+func (s *Source) Told() int64 {
+	if len(s.tracker.out) > 0 {
+		return 0
+	}
+	told := s.told
+	for i := range s.tracker.held {
+		told = min(told, s.tracker.held[i].event.Time-1)
+	}
+	return told
+}
+
+// Nudge makes it read the buffers.
+func (s *Source) Nudge() error { return s.ring() }
+
+func (s *Source) ring() error {
+	_, err := unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	if err == unix.EAGAIN { // it rings already
+		return nil
+	}
+	return err
 }
 
 // more reads what there is. What one CPU wrote after the other was read waits
@@ -174,6 +199,7 @@ func (s *Source) more() error {
 	}
 	s.batch = append(s.batch[:0], s.batch[n:]...)
 	s.tracker.settle(last)
+	s.told = until
 	s.over = last
 	return nil
 }
@@ -185,9 +211,11 @@ func (s *Source) wait() error {
 	}
 	for {
 		_, err := unix.Poll(fds, -1)
-		if err != unix.EINTR {
-			return err
+		if err == unix.EINTR {
+			continue
 		}
+		unix.Read(s.bell, make([]byte, 8)) // EAGAIN: it was not rung
+		return err
 	}
 }
 
@@ -268,8 +296,7 @@ func (s *Source) miss(c *cpu, at int64, lost uint64) error {
 func (s *Source) Stop() error {
 	err := s.instance.write("tracing_on", "0")
 	s.stopped.Store(true)
-	_, bellErr := unix.Write(s.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	return errors.Join(err, bellErr)
+	return errors.Join(err, s.ring())
 }
 
 // Lost is how many events were overwritten before they could be read.
