@@ -95,6 +95,7 @@ func TestPidsStatInWords(t *testing.T) {
 		{PidsStat{Current: 21, Max: 20, Refused: 1}, "pids.max 20 reached (21 of 20, 1 fork refused)"},
 		{PidsStat{Current: 4, Max: 20}, "pids.max 20 (4 of 20, no fork refused)"},
 		{PidsStat{Current: 4, Max: NoLimit}, "no pids.max (4 tasks)"},
+		{PidsStat{Current: 1, Max: NoLimit}, "no pids.max (1 task)"},
 	} {
 		if got := tt.s.String(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)

@@ -22,7 +22,7 @@ type PidsStat struct {
 func (s PidsStat) String() string {
 	switch {
 	case s.Max == NoLimit:
-		return fmt.Sprintf("no pids.max (%d tasks)", s.Current)
+		return "no pids.max (" + counted(s.Current, "task") + ")"
 	case s.Current < s.Max:
 		return fmt.Sprintf("pids.max %d (%d of %d, %s)", s.Max, s.Current, s.Max, forks(s.Refused))
 	}
@@ -30,13 +30,17 @@ func (s PidsStat) String() string {
 }
 
 func forks(n uint64) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no fork refused"
-	case 1:
-		return "1 fork refused"
 	}
-	return strconv.FormatUint(n, 10) + " forks refused"
+	return counted(int64(n), "fork") + " refused"
+}
+
+func counted(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.FormatInt(n, 10) + " " + what
 }
 
 // MemoryEvents is the memory controller's account of killings in a group.

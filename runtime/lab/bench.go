@@ -114,6 +114,14 @@ func killedBy(sig int) string { return "killed by " + signals.Name(sig) }
 
 func exited(code int) string { return fmt.Sprintf("exit %d", code) }
 
+// ended is a wait status in the same words (wait(2): the signal in the low seven bits).
+func ended(status int) string {
+	if sig := status & 0x7f; sig != 0 {
+		return killedBy(sig)
+	}
+	return exited(status >> 8)
+}
+
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
 
 // broke is an experiment that cannot go on.

@@ -16,8 +16,9 @@ type setup struct {
 	userland bool     // the host's own, read-only
 }
 
-// initPath is where the container finds its program.
-const initPath = "/lab/0"
+// initPath is where the container finds its program; the kernel's account of
+// an experiment shows the name of the file.
+const initPath = "/lab/program"
 
 func (s *setup) command() []string {
 	if len(s.args) > 0 {
@@ -27,7 +28,7 @@ func (s *setup) command() []string {
 }
 
 // otherPath is where the container finds others[i].
-func otherPath(i int) string { return "/lab/" + strconv.Itoa(i+1) }
+func otherPath(i int) string { return "/lab/executed" + strconv.Itoa(i+1) }
 
 // bind is a directory of the host's userland.
 type bind struct{ path string }

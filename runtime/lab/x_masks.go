@@ -115,7 +115,7 @@ func reRaise(b *Bench) {
 		c.mark("status", val(status))
 		c.exit(0)
 	})})
-	b.row("an ordinary process: its wait status", int(sig), y.note("status"))
+	b.row("an ordinary process after its own TERM", killedBy(int(sig)), ended(y.note("status")))
 	b.row("PID 1 that waited", exited(0), y.fate(patience))
 }
 

@@ -37,7 +37,7 @@ func nested(b *Bench) {
 	b.row("NSpid of the inner init, from the container's namespace on", []int{values["clone"], 1}, x.inner())
 	x.turn()
 	b.row("the inner init after TERM from PID 1 (wait4: 0, it lives)", 0, x.note("after TERM"))
-	b.row("the inner init after KILL from PID 1 (wait status)", int(unix.SIGKILL), x.note("after KILL"))
+	b.row("the inner init after KILL from PID 1", killedBy(int(unix.SIGKILL)), ended(x.note("after KILL")))
 	b.row("tasks of the container now", 1, x.tasksReach(1))
 }
 
@@ -95,7 +95,7 @@ func group(b *Bench) {
 	x.turn()
 	values := x.notes.collect(b, "kill", "status", "attacker lives")
 	b.row("kill(0, SIGKILL) by an init returns", 0, values["kill"])
-	b.row("its sibling in the same process group (wait status)", int(unix.SIGKILL), values["status"], a.Reason)
+	b.row("its sibling in the same process group", killedBy(int(unix.SIGKILL)), ended(values["status"]), a.Reason)
 	b.row("the sender, an init too (wait4: 0, it lives)", 0, values["attacker lives"])
 	b.row("PID 1, their ancestor, in whose namespace the sender has a pid", lives, x.fate(settle))
 	pgrp, session := x.session()
@@ -122,7 +122,7 @@ func killAll(b *Bench) {
 	x.turn()
 	values := x.notes.collect(b, "kill", "victim's status", "sender's status")
 	b.row("kill(-1, SIGKILL) returns", 0, values["kill"])
-	b.row("the other child (wait status)", int(unix.SIGKILL), values["victim's status"])
-	b.row("the sender (wait status)", fromHandler<<8, values["sender's status"])
+	b.row("the other child", killedBy(int(unix.SIGKILL)), ended(values["victim's status"]))
+	b.row("the sender", exited(fromHandler), ended(values["sender's status"]))
 	b.row("PID 1", lives, x.fate(settle))
 }
