@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -172,4 +174,21 @@ func instances() (list []string) {
 		}
 	}
 	return list
+}
+
+// Within a container, as in docker's docker, the kernel's pids are not those of
+// /proc: sources that have them from the kernel are not available there.
+func TestObserveWithinAContainer(t *testing.T) {
+	r := observeRig(t)
+	c := r.Container(rig.Sh("kill -USR1 $$; sleep 0; exit 7"))
+	args := []string{"--fork", "--pid", "--mount-proc", r.Runtime.Path, "--root", r.Root, "run", "--observe", r.Path("t.txt"), "--bundle", c.Bundle, c.ID}
+	out, err := exec.Command("/usr/bin/unshare", args...).CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text := r.Read(r.Path("t.txt"))
+	if !strings.Contains(text, "source proc") || strings.Count(text, "from within a container") != 2 || !strings.Contains(text, "ended with 7") {
+		t.Error(text)
+	}
 }

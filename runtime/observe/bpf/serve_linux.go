@@ -14,6 +14,7 @@ import (
 
 	"minirun/runtime/observe"
 	"minirun/runtime/observe/helper"
+	"minirun/runtime/observe/proc"
 )
 
 // usage is for who starts it by hand.
@@ -82,7 +83,7 @@ func Main(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 
 // serve loads, and carries records until the end.
 func (o *options) serve(stdin, stdout *os.File) (err error) {
-	if err := inFirstNamespace(); err != nil {
+	if err := proc.InFirst(); err != nil {
 		return err
 	}
 	debug.SetGCPercent(20) // next to nothing lives; the pages are better given back

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 
@@ -102,3 +103,18 @@ func pidsIn(dir string) (list []int32) {
 }
 
 func path(pid int32) string { return "/proc/" + strconv.Itoa(int(pid)) }
+
+// firstNamespace is PROC_PID_INIT_INO of include/linux/proc_ns.h, the inode
+// of the PID namespace that the kernel began with.
+const firstNamespace = "pid:[4026531836]"
+
+// InFirst is an error where the pids that the kernel knows are
+// not those that its user knows: a source that has them from the kernel is of
+// no use there.
+func InFirst() error {
+	own, err := os.Readlink("/proc/self/ns/pid")
+	if err == nil && own != firstNamespace {
+		err = fmt.Errorf("observe from within a container: the kernel tells the pids of the host, not those of %s", own)
+	}
+	return err
+}

@@ -45,7 +45,7 @@ type cpu struct {
 
 // Open makes an instance with all its events switched on, but not yet the
 // instance itself. It is unavailable to who is not root, and where no tracefs
-// is mounted. A killed process leaves its instance behind, until the next Open.
+// is mounted, or from within a container. A killed process leaves its instance behind, until the next Open.
 func Open() (observe.Source, error) {
 	s, err := open()
 	if err != nil {
@@ -55,6 +55,9 @@ func Open() (observe.Source, error) {
 }
 
 func open() (s *Source, err error) {
+	if err := proc.InFirst(); err != nil {
+		return nil, err
+	}
 	s = &Source{bell: -1}
 	if s.instance, err = newInstance(); err != nil {
 		return nil, err
