@@ -25,7 +25,7 @@ func TestKubernetes2(t *testing.T) {
 
 func kubernetes(t *testing.T, r *rig.Rig, c server) {
 	rts := runtimes(r)
-	c = startCRI(r, c, rts)
+	c = startCRI(r, c, c.handlers(rts))
 	ctr := &session{t: t, r: r, rt: rts[0], client: []string{c.ctr, "--address", c.address, "--namespace", "k8s.io"}, env: environ(r)}
 	ctr.load(c, makeImage(r))
 	rpc := cri.NewRuntimeServiceClient(dial(r, c.address))
@@ -164,35 +164,45 @@ func kubeChecks() []kubeCheck {
 	}
 }
 
-// startCRI starts a containerd with CRI, a handler for each runtime, and no
-// network of pods: sandboxes have the host's.
-func startCRI(r *rig.Rig, c server, rts []runtime) server {
+// startCRI starts a containerd with CRI and no network of pods. conf is the
+// beginning of its configuration, with the handlers.
+func startCRI(r *rig.Rig, c server, conf string) server {
 	c.address = r.Path("cri.sock")
-	var b strings.Builder
-	fmt.Fprintf(&b, "version = %d\nroot = %q\nstate = %q\n[grpc]\naddress = %q\n", c.version+1, r.Path("cri-root"), r.Path("cri-state"), c.address)
-	plugin := `plugins."io.containerd.grpc.v1.cri"`
+	plugin, snapshotter := c.cri(), "\n"
 	if c.version == 2 {
-		plugin = `plugins."io.containerd.cri.v1.runtime"`
-		fmt.Fprintf(&b, "[plugins.\"io.containerd.cri.v1.images\"]\nsnapshotter = \"native\"\n[plugins.\"io.containerd.cri.v1.images\".pinned_images]\nsandbox = %q\n", image)
-		fmt.Fprintf(&b, "[%s.cni]\nbin_dirs = [%q]\nconf_dir = %q\nuse_internal_loopback = true\n[%s]\n", plugin, r.Path("cni"), network(r), plugin)
+		conf += fmt.Sprintf("[plugins.\"io.containerd.cri.v1.images\"]\nsnapshotter = \"native\"\n[plugins.\"io.containerd.cri.v1.images\".pinned_images]\nsandbox = %q\n", image)
+		conf += fmt.Sprintf("[%s.cni]\nbin_dirs = [%q]\nconf_dir = %q\nuse_internal_loopback = true\n[%s]\n", plugin, r.Path("cni"), network(r), plugin)
 	} else {
-		fmt.Fprintf(&b, "[%s]\nsandbox_image = %q\n", plugin, image)
+		conf += fmt.Sprintf("[%s]\nsandbox_image = %q\n", plugin, image)
+		snapshotter = "snapshotter = \"native\"\n"
 	}
-	fmt.Fprintf(&b, "restrict_oom_score_adj = true\ndisable_apparmor = true\n[%s.containerd]\ndefault_runtime_name = %q\n", plugin, rts[0].name)
-	if c.version == 1 {
-		fmt.Fprintln(&b, `snapshotter = "native"`)
+	conf += fmt.Sprintf("restrict_oom_score_adj = true\ndisable_apparmor = true\n[%s.containerd]\ndefault_runtime_name = \"minirun\"\n%s", plugin, snapshotter)
+	rpc := cri.NewRuntimeServiceClient(dial(r, c.address))
+	start(r, func() bool { _, err := rpc.Version(within(), &cri.VersionRequest{}); return err == nil }, c.binary,
+		"--config", r.Write("cri.toml", conf, 0o644), "--address", c.address, "--root", r.Path("cri-root"), "--state", r.Path("cri-state"))
+	return c
+}
+
+// cri is the table of the plugin.
+func (c server) cri() string {
+	if c.version == 2 {
+		return `plugins."io.containerd.cri.v1.runtime"`
 	}
+	return `plugins."io.containerd.grpc.v1.cri"`
+}
+
+// handlers are a configuration with a handler for each runtime.
+func (c server) handlers(rts []runtime) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version = %d\n", c.version+1)
 	for _, rt := range rts {
-		fmt.Fprintf(&b, "[%s.containerd.runtimes.%s]\nruntime_type = \"io.containerd.runc.v2\"\npod_annotations = [\"minirun.*\"]\ncontainer_annotations = [\"minirun.*\"]\n", plugin, rt.name)
+		fmt.Fprintf(&b, "[%s.containerd.runtimes.%s]\nruntime_type = \"io.containerd.runc.v2\"\npod_annotations = [\"minirun.*\"]\ncontainer_annotations = [\"minirun.*\"]\n", c.cri(), rt.name)
 		if c.version == 2 {
 			fmt.Fprintln(&b, `snapshotter = "native"`)
 		}
-		fmt.Fprintf(&b, "[%s.containerd.runtimes.%s.options]\nBinaryName = %q\n", plugin, rt.name, rt.path)
+		fmt.Fprintf(&b, "[%s.containerd.runtimes.%s.options]\nBinaryName = %q\n", c.cri(), rt.name, rt.path)
 	}
-	conf := r.Write("cri.toml", b.String(), 0o644)
-	rpc := cri.NewRuntimeServiceClient(dial(r, c.address))
-	start(r, func() bool { _, err := rpc.Version(within(), &cri.VersionRequest{}); return err == nil }, c.binary, "--config", conf)
-	return c
+	return b.String()
 }
 
 // network makes a CNI plugin that gives a pod an address on paper: the pod has

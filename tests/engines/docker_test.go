@@ -18,7 +18,8 @@ func TestDockerUserNamespace(t *testing.T) { docker(t, dockerUserChecks(), "--us
 func docker(t *testing.T, list []check, flags ...string) {
 	r := rig.New(t)
 	rts := runtimes(r)
-	client := startDocker(r, rts, flags...)
+	conf := fmt.Sprintf(`{ "runtimes": { %q: { "path": %q } } }`, rts[0].name, rts[0].path) // runc is built in
+	client := startDocker(r, conf, image, flags...)
 	open := func(rt runtime) *session {
 		return &session{t: t, r: r, rt: rt, client: client, env: environ(r), remove: []string{"rm", "-f"},
 			run: []string{"--runtime", rt.name, "--network", "none", "--cgroup-parent", "/" + rig.Marker}}
@@ -26,22 +27,22 @@ func docker(t *testing.T, list []check, flags ...string) {
 	each(t, list, open, rts)
 }
 
-// startDocker starts dockerd with its own containerd and loads the image.
-func startDocker(r *rig.Rig, rts []runtime, flags ...string) []string {
+// startDocker starts dockerd with its own containerd and loads the image under
+// a name. conf is daemon.json.
+func startDocker(r *rig.Rig, conf, name string, flags ...string) []string {
 	r.Helper()
 	host := "unix://" + r.Path("docker.sock")
 	client := []string{program(r, "/usr/bin/docker"), "--config", r.Mkdir("home"), "-H", host}
 	c := startContainerd(r, containerd1(r))
 	s := &session{t: r, r: r, client: client, env: environ(r)}
 	ready := func() bool { return s.code("version") == 0 }
-	conf := fmt.Sprintf(`{ "runtimes": { %q: { "path": %q } } }`, rts[0].name, rts[0].path) // runc is built in
 	args := []string{"--host", host, "--data-root", r.Path("docker"), "--exec-root", r.Path("dx"), "--pidfile", r.Path("docker.pid"),
 		"--containerd", c.address, "--containerd-namespace", rig.Marker + "-docker", "--containerd-plugins-namespace", rig.Marker + "-plugins",
 		"--bridge", "none", "--iptables=false", "--ip6tables=false", "--storage-driver", "vfs", "--exec-opt", "native.cgroupdriver=cgroupfs",
 		"--config-file", r.Write("daemon.json", conf, 0o644), "--userland-proxy=false"}
 	args = append(args, flags...)
 	start(r, ready, program(r, "/usr/sbin/dockerd"), args...)
-	s.must("load", "-q", "-i", makeImage(r))
+	s.must("load", "-q", "-i", makeImage(r, name))
 	return client
 }
 

@@ -17,9 +17,13 @@ import (
 const image = "docker.io/library/minirun-test:latest"
 
 // makeImage writes an archive as `docker save` does, which every engine
-// loads: a busybox root file system in one layer.
-func makeImage(r *rig.Rig) string {
+// loads: a busybox root file system in one layer, under the names given, or
+// else under the one that every check uses.
+func makeImage(r *rig.Rig, names ...string) string {
 	r.Helper()
+	if len(names) == 0 {
+		names = []string{image}
+	}
 	rootfs := r.Path("image-rootfs")
 	if err := rig.MakeRootfs(rootfs); err != nil {
 		r.Fatal(err)
@@ -33,7 +37,7 @@ func makeImage(r *rig.Rig) string {
 	}
 	config := fmt.Sprintf(`{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["sleep","1000"]},`+
 		`"rootfs":{"type":"layers","diff_ids":["sha256:%x"]}}`, sha256.Sum256(layer))
-	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{image}, "Layers": []string{"layer.tar"}}})
+	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": names, "Layers": []string{"layer.tar"}}})
 	if err != nil {
 		r.Fatal(err)
 	}
