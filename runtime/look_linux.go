@@ -123,13 +123,14 @@ func identify(r *Record) error {
 }
 
 // samePidNS compares the PID namespace. One that cannot be read is that of a
-// process which is being released, as its pidfd will tell.
+// process which is being released, as its pidfd will tell, or has a capability
+// that we have not (ptrace(2)): then the start time has to do.
 func samePidNS(r *Record) error {
 	if r.PidNS == 0 {
 		return nil
 	}
 	switch ino, err := pidNSOf(r.Pid); {
-	case err == errGone, err == nil && ino == r.PidNS:
+	case err == errGone, err == nil && ino == r.PidNS, errors.Is(err, unix.EACCES):
 		return nil
 	case err == nil:
 		return errGone

@@ -43,7 +43,7 @@ func (rt *Runtime) Observe(o ObserveOptions) error {
 	if err != nil {
 		return err
 	}
-	t := session.Target{Dir: rt.Store.dir(o.ID), Pid: p.r.Pid, Cgroups: groupDirs(p.r.Cgroups), Running: true}
+	t := session.Target{Dir: rt.Store.dir(o.ID), Pid: p.r.Pid, Cgroups: groupDirs(p.r.Cgroups), Running: true, PidNS: p.r.PidNS}
 	if err := s.Attach(t, p.pidfd); err != nil {
 		return errors.Join(err, s.Close())
 	}

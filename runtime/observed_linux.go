@@ -136,7 +136,7 @@ func (rt *Runtime) observeVerb(o *session.Observer, p *initProc) error {
 	if !p.r.OwnPidNS {
 		return errNotObservable
 	}
-	err := o.Watch(session.Target{Dir: rt.Store.dir(p.r.ID), Pid: p.r.Pid, Cgroups: groupDirs(p.r.Cgroups), Running: true})
+	err := o.Watch(session.Target{Dir: rt.Store.dir(p.r.ID), Pid: p.r.Pid, Cgroups: groupDirs(p.r.Cgroups), Running: true, PidNS: p.r.PidNS})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ func (b *builder) fold(e *Entry) {
 		e.Folded = e.Who == nil
 	case Ended, Reap:
 		e.Folded = e.Folded || e.twice()
+		e.tell()
 	case Mark:
 		b.headed(e)
 	}
@@ -47,6 +48,19 @@ func (b *builder) headed(e *Entry) {
 	head := b.open
 	if head != nil && head.Kind == Rung && head.Pair == nil && head.Who == e.Who && e.Time-head.Time < soon {
 		head.Pair, e.Folded = e, true
+	}
+}
+
+// tell notes whether it is this entry that tells how a process has ended: the
+// first sign of it, or the first that knows the status.
+func (e *Entry) tell() {
+	p := e.Who
+	if e.Folded || p == nil {
+		return
+	}
+	e.tells = e.Kind == Ended && p.pidfd && p.End == e.Time || p.untold && p.Known
+	if e.tells {
+		p.untold = !p.Known
 	}
 }
 

@@ -11,6 +11,8 @@ func (e *Entry) settled() bool {
 		return e.Who == nil || !dies(e.Outcome) || e.Who.End != 0
 	case Exit:
 		return e.Who == nil || !e.Is(FlagGroupDead) || e.Who.endKnown()
+	case Ended:
+		return e.Who == nil || e.Who.Known
 	case Exec:
 		return e.Who == nil || e.Task.Name() != "exe" // it will be called by its own name: see renamed
 	case Mark:

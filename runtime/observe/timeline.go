@@ -43,6 +43,7 @@ type Entry struct {
 	Reason  string         // Generate, Deliver: why, in the user's words
 
 	counted []*Entry // Census: those who were counted with it
+	tells   bool     // Ended, Reap: it is this that tells how Who has ended
 }
 
 // Way is what is behind a signal.

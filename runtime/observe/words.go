@@ -47,11 +47,8 @@ func (e *Entry) Line() Line {
 		l.What, l.Mood = "executes "+program(&e.Event), Quiet
 	case Exit:
 		e.exitLine(&l)
-	case Ended:
-		l.What = "is gone: its status can be read"
-		if e.Who != nil && (e.Who.pidfd && e.Who.End == e.Time || e.Who.untold && e.Who.Known) {
-			e.exitLine(&l)
-		}
+	case Ended, Reap, Free:
+		e.goneLine(&l)
 	case Generate:
 		e.signalLine(&l)
 	case Deliver:
@@ -80,10 +77,19 @@ func program(e *Event) string {
 	}
 }
 
+func (e *Entry) goneLine(l *Line) {
+	switch {
+	case e.tells:
+		e.exitLine(l)
+	case e.Kind == Ended:
+		l.What = "is gone: its status can be read"
+	default:
+		l.What = "is reaped"
+	}
+}
+
 func (e *Entry) otherLine(l *Line) {
 	switch e.Kind {
-	case Reap, Free:
-		l.What = "is reaped"
 	case Attach:
 		l.What, l.Mood = "joins cgroup "+Clean(e.Text), Quiet
 	case Populated:

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"minirun/runtime/observe/proc"
 )
 
 // explain adds what is missing to an error of bpf(2): the kernel says EPERM for everything.
@@ -18,7 +21,11 @@ func explain(err error) error {
 	case failed != nil:
 		return err
 	case len(missing) > 0:
-		return fmt.Errorf("%s missing: %w", strings.Join(missing, " and "), err)
+		var errno syscall.Errno // the library says more, which does not help
+		errors.As(err, &errno)
+		return fmt.Errorf("%s missing: %w", strings.Join(missing, " and "), errno)
+	case !proc.InFirstUserNamespace():
+		return fmt.Errorf("capabilities count in the first user namespace alone: %w", unix.EPERM)
 	}
 	return fmt.Errorf("refused by a seccomp filter, a security module or kernel_lockdown(7): %w", err)
 }

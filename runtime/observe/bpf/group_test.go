@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -52,21 +53,28 @@ func write(t *testing.T, dir, file, text string) {
 	}
 }
 
-// Whoever the cgroup has seen, the stream has seen.
-func TestTheGroupFillsAndEmpties(t *testing.T) {
-	dir, path := group(t, hierarchy(t, "pids"))
+// joined observes a shell that begins with its script once it is in a cgroup.
+func joined(t *testing.T, dir, script string) (c *exec.Cmd, all func() []observe.Event) {
+	t.Helper()
 	s := open(t)
-	c := container(t, "/bin/sh", "-c", "read go; for i in 1 2 3 4 5; do (sleep 0.05; (exit 1)) & done; wait; exit 0")
+	c = container(t, "/bin/sh", "-c", "read go; "+script)
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin(t, s, c)
-	all := collect(t, s)
+	all = collect(t, s)
 	write(t, dir, "cgroup.procs", strconv.Itoa(c.Process.Pid))
 	fmt.Fprintln(in)
+	return c, all
+}
+
+// Whoever the cgroup has seen, the stream has seen.
+func TestTheGroupFillsAndEmpties(t *testing.T) {
+	dir, path := group(t, hierarchy(t, "pids"))
+	c, all := joined(t, dir, "for i in 1 2 3 4 5; do (sleep 0.05; (exit 1)) & done; wait; exit 0")
 	members := make(map[int]bool)
-	ended := make(chan error, 1)
+	ended, err := make(chan error, 1), error(nil)
 	go func() { ended <- c.Wait() }()
 	for running := true; running; {
 		select {
@@ -112,16 +120,7 @@ func TestTheVictimOfMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := open(t)
-	c := container(t, "/bin/sh", "-c", "read go; /usr/bin/python3 -S -c 'b\"x\" * 100000000'; exit 3")
-	in, err := c.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	begin(t, s, c)
-	all := collect(t, s)
-	write(t, dir, "cgroup.procs", strconv.Itoa(c.Process.Pid))
-	fmt.Fprintln(in)
+	c, all := joined(t, dir, "/usr/bin/python3 -S -c 'b\"x\" * 100000000'; exit 3")
 	if err := c.Wait(); c.ProcessState.ExitCode() != 3 {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func (s *Source) Attach(c observe.Container) error {
 	if c.Level != s.level {
 		return fmt.Errorf("attach: container at level %d, programs for level %d", c.Level, s.level)
 	}
-	if err := s.keep(c); err != nil {
+	if err := s.keep(c); err != nil && !(c.Pidfd > 0 && errors.Is(err, unix.EACCES)) { // whose process keeps it
 		return fmt.Errorf("attach: %w", err)
 	}
 	if _, err := fmt.Fprintf(s.orders, "%s%d\n", Watch, c.PidNS); err != nil {

@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 
@@ -14,6 +13,15 @@ import (
 type Namespace struct {
 	Inode uint64 // of /proc/PID/ns/pid
 	Level int    // how far it is below our own
+	// Groups are the directories of the container's cgroups. They tell who
+	// belongs to it of those at whose namespace we may not look
+	// (PTRACE_MODE_READ, ptrace(2)): the container has a capability that we have not.
+	Groups []string
+}
+
+// Of is the namespace of a container.
+func Of(c observe.Container) Namespace {
+	return Namespace{Inode: c.PidNS, Level: c.Level, Groups: c.Cgroups}
 }
 
 // Look says who a thread is, by its number in our namespace. Inside is 0 for
@@ -44,12 +52,12 @@ func read(tid int32) (who, bool) {
 // holds climbs from a task's own namespace, which is at a level, to n's
 // (NS_GET_PARENT, ioctl_ns(2)).
 func (n Namespace) holds(tid int32, level int) bool {
-	name := path(tid) + "/ns/pid"
-	if level == n.Level {
-		var st unix.Stat_t
-		return unix.Stat(name, &st) == nil && st.Ino == n.Inode
+	var st unix.Stat_t
+	fd, err := unix.Open(path(tid)+"/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == unix.EACCES || err == unix.EPERM {
+		text, err := os.ReadFile(path(tid) + "/cgroup")
+		return err == nil && inGroups(text, n.Groups)
 	}
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	for ; err == nil && level > n.Level; level-- {
 		up, upErr := unix.IoctlRetInt(fd, unix.NS_GET_PARENT)
 		unix.Close(fd)
@@ -59,7 +67,6 @@ func (n Namespace) holds(tid int32, level int) bool {
 		return false
 	}
 	defer unix.Close(fd)
-	var st unix.Stat_t
 	return unix.Fstat(fd, &st) == nil && st.Ino == n.Inode
 }
 
@@ -103,18 +110,3 @@ func pidsIn(dir string) (list []int32) {
 }
 
 func path(pid int32) string { return "/proc/" + strconv.Itoa(int(pid)) }
-
-// firstNamespace is PROC_PID_INIT_INO of include/linux/proc_ns.h, the inode
-// of the PID namespace that the kernel began with.
-const firstNamespace = "pid:[4026531836]"
-
-// InFirst is an error where the pids that the kernel knows are
-// not those that its user knows: a source that has them from the kernel is of
-// no use there.
-func InFirst() error {
-	own, err := os.Readlink("/proc/self/ns/pid")
-	if err == nil && own != firstNamespace {
-		err = fmt.Errorf("observe from within a container: the kernel tells the pids of the host, not those of %s", own)
-	}
-	return err
-}

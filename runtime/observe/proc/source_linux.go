@@ -50,7 +50,7 @@ func (s *Source) Origin() observe.Origin { return observe.Proc }
 
 // Attach takes in who is there.
 func (s *Source) Attach(c observe.Container) error {
-	s.namespace = Namespace{Inode: c.PidNS, Level: c.Level}
+	s.namespace = Of(c)
 	for _, dir := range c.Cgroups {
 		fd, err := unix.Open(dir+"/cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err == nil {

@@ -22,11 +22,18 @@ func endStatus(pidfd int, pid int32) (status uint32, ok bool) {
 		if err != nil {
 			continue
 		}
-		if status, ok := parseEnd(text); ok {
+		if status, ok := parseEnd(text); ok && mayLook(pid) {
 			return status, true
 		}
 	}
 	return 0, false
+}
+
+// mayLook reports whether we may look at a process (PTRACE_MODE_READ): whoever
+// may not reads a status of 0 (do_task_stat of fs/proc/array.c).
+func mayLook(pid int32) bool {
+	var st unix.Stat_t
+	return unix.Stat(path(pid)+"/ns/pid", &st) == nil
 }
 
 // parseEnd reads the status of a zombie in its stat (proc_pid_stat(5)).

@@ -3,6 +3,7 @@ package proc
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -64,3 +65,21 @@ func numbers(text string) (list []int32, err error) {
 
 // isPopulated reads the text of cgroup.events (cgroup-v2.rst).
 func isPopulated(text []byte) bool { return bytes.Contains(text, []byte("populated 1\n")) }
+
+// inGroups reports whether a task with this text of /proc/PID/cgroup
+// (cgroups(7)) is in one of the groups, or below it. They are directories: what
+// is before the path of the group is where its hierarchy is mounted.
+func inGroups(text []byte, dirs []string) bool {
+	for line := range bytes.Lines(text) {
+		f := strings.SplitN(strings.TrimSuffix(string(line), "\n"), ":", 3)
+		if len(f) < 3 {
+			continue
+		}
+		for group := f[2]; len(group) > 1 && group[0] == '/'; group = group[:strings.LastIndexByte(group, '/')] {
+			if slices.ContainsFunc(dirs, func(dir string) bool { return strings.HasSuffix(dir, group) }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -28,3 +28,25 @@ func FuzzWho(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoIsInAGroup(t *testing.T) {
+	const text = "5:pids:/minirun/web/sub\n2:cpu,cpuacct:/\n0::/user.slice\n"
+	for _, c := range []struct {
+		dir  string
+		want bool
+	}{
+		{"/sys/fs/cgroup/pids/minirun/web", true},
+		{"/sys/fs/cgroup/pids/minirun/web/sub", true},
+		{"/sys/fs/cgroup/user.slice", true},
+		{"/sys/fs/cgroup/pids/minirun/we", false},
+		{"/sys/fs/cgroup/pids/other", false},
+		{"/sys/fs/cgroup/cpu/", false},
+	} {
+		if got := inGroups([]byte(text), []string{"/x", c.dir}); got != c.want {
+			t.Errorf("%s: %v", c.dir, got)
+		}
+	}
+	if inGroups([]byte("0::relative\n0::/\n:\n\n"), []string{"/", "relative"}) {
+		t.Error("the root group is everybody's")
+	}
+}

@@ -26,6 +26,7 @@ type Target struct {
 	Pid     int      // of its init
 	Cgroups []string // directories, one a hierarchy
 	Running bool     // it has processes that began before
+	PidNS   uint64   // inode of its PID namespace, for who may not look at that; 0: not known
 }
 
 func (t *Target) packet() []byte {
@@ -33,7 +34,7 @@ func (t *Target) packet() []byte {
 	if t.Running {
 		running = "1"
 	}
-	lines := append([]string{t.Dir, strconv.Itoa(t.Pid), running}, t.Cgroups...)
+	lines := append([]string{t.Dir, strconv.Itoa(t.Pid), running, strconv.FormatUint(t.PidNS, 10)}, t.Cgroups...)
 	return append([]byte{saysWatch}, strings.Join(lines, "\x00")...)
 }
 
@@ -42,12 +43,15 @@ func parseTarget(packet []byte) (t Target, err error) {
 		return t, errors.New("no target")
 	}
 	f := strings.Split(string(packet[1:]), "\x00")
-	if len(f) < 3 {
+	if len(f) < 4 {
 		return t, errors.New("read target: too short")
 	}
-	t.Dir, t.Running, t.Cgroups = f[0], f[2] == "1", f[3:]
+	t.Dir, t.Running, t.Cgroups = f[0], f[2] == "1", f[4:]
 	if t.Pid, err = strconv.Atoi(f[1]); err != nil || t.Pid <= 0 {
 		return t, fmt.Errorf("read target: %q is no pid", f[1])
+	}
+	if t.PidNS, err = strconv.ParseUint(f[3], 10, 64); err != nil {
+		return t, fmt.Errorf("read target: %q is no inode", f[3])
 	}
 	return t, nil
 }

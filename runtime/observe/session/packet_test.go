@@ -10,7 +10,7 @@ import (
 func TestATargetComesAsItWent(t *testing.T) {
 	for _, want := range []Target{
 		{Dir: "/run/minirun/web", Pid: 7},
-		{Dir: "/run/a b\n", Pid: 7, Running: true, Cgroups: []string{"/sys/fs/cgroup/pids/x", "/sys/fs/cgroup/y"}},
+		{Dir: "/run/a b\n", Pid: 7, Running: true, PidNS: 4026531836, Cgroups: []string{"/sys/fs/cgroup/pids/x", "/sys/fs/cgroup/y"}},
 	} {
 		got, err := parseTarget(want.packet())
 		if len(got.Cgroups) == 0 {
@@ -20,7 +20,7 @@ func TestATargetComesAsItWent(t *testing.T) {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}
 	}
-	for _, packet := range []string{"", "e", "w", "wdir\x00x\x000", "wdir\x00-1\x000", "wdir\x007"} {
+	for _, packet := range []string{"", "e", "w", "wdir\x00x\x000\x000", "wdir\x00-1\x000\x000", "wdir\x007\x000", "wdir\x007\x000\x00x"} {
 		if got, err := parseTarget([]byte(packet)); err == nil {
 			t.Errorf("%q: %+v", packet, got)
 		}

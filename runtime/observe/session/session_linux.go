@@ -75,11 +75,11 @@ func (s *Session) Skipped() []string { return s.skipped }
 
 // Attach begins to observe a container. pidfd is of its init, and stays the caller's.
 func (s *Session) Attach(t Target, pidfd int) error {
-	var st unix.Stat_t
-	if err := unix.Stat("/proc/"+strconv.Itoa(t.Pid)+"/ns/pid", &st); err != nil {
-		return fmt.Errorf("stat PID namespace of process %d: %w", t.Pid, err)
+	inode, err := s.pidNamespace(t)
+	if err != nil {
+		return err
 	}
-	s.target = observe.Container{ID: s.about.ID, Pid: t.Pid, PidNS: st.Ino, Level: 1, Pidfd: pidfd, Cgroups: t.Cgroups}
+	s.target = observe.Container{ID: s.about.ID, Pid: t.Pid, PidNS: inode, Level: 1, Pidfd: pidfd, Cgroups: t.Cgroups}
 	s.about.Init = int32(t.Pid)
 	if err := s.source.Attach(s.target); err != nil {
 		return fmt.Errorf("attach source %s: %w", s.source.Origin(), err)
@@ -94,9 +94,23 @@ func (s *Session) Attach(t Target, pidfd int) error {
 	return s.open(t.Dir)
 }
 
-func (s *Session) namespace() proc.Namespace {
-	return proc.Namespace{Inode: s.target.PidNS, Level: s.target.Level}
+// pidNamespace is the inode of a container's PID namespace. Who may not look at
+// that knows the rest by their cgroup, which is said.
+func (s *Session) pidNamespace(t Target) (inode uint64, err error) {
+	var st unix.Stat_t
+	err = unix.Stat("/proc/"+strconv.Itoa(t.Pid)+"/ns/pid", &st)
+	switch {
+	case err == nil:
+		return st.Ino, nil
+	case t.PidNS != 0 && (err == unix.EACCES || err == unix.EPERM):
+		s.skipped = append(s.skipped, fmt.Sprintf("source %s: not CAP_SYS_PTRACE over process %d: who belongs to the container is known by its cgroup", s.source.Origin(), t.Pid))
+		s.about.Skipped = s.skipped
+		return t.PidNS, nil
+	}
+	return 0, fmt.Errorf("stat PID namespace of process %d: %w", t.Pid, err)
 }
+
+func (s *Session) namespace() proc.Namespace { return proc.Of(s.target) }
 
 // batchMost is how many events are taken at once.
 const batchMost = 512

@@ -3,7 +3,10 @@ package session
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +67,9 @@ func (s *Session) receive() batch {
 // has announced it before: that is heard first.
 func (s *Session) take() error {
 	b := s.receive()
+	for i := range b.events {
+		ownName(&b.events[i])
+	}
 	s.line.Add(b.events...)
 	s.accept()
 	s.hearCallers()
@@ -71,6 +77,17 @@ func (s *Session) take() error {
 		return fmt.Errorf("write the timeline: %w", err)
 	}
 	return nil
+}
+
+// ownName looks how a program that was executed through /proc/self/exe calls
+// itself by now: busybox does so for each of its tools, and no eBPF program is
+// at the tracepoint that would tell.
+func ownName(e *observe.Event) {
+	if e.Kind == observe.Exec && e.Task.Name() == "exe" {
+		if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(e.Task.Pid)) + "/comm"); err == nil {
+			e.Task.Comm = observe.Comm(strings.TrimSuffix(string(text), "\n"))
+		}
+	}
 }
 
 // lateReap is how long after its end the init's reaping is waited for: that

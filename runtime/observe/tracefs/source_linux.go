@@ -44,8 +44,8 @@ type cpu struct {
 }
 
 // Open makes an instance with all its events switched on, but not yet the
-// instance itself. It is unavailable to who is not root, and where no tracefs
-// is mounted, or from within a container. A killed process leaves its instance behind, until the next Open.
+// instance itself. It is unavailable to who is not root, in a PID namespace that
+// is not the first, and where no tracefs is mounted. A killed process leaves its instance behind, until the next Open.
 func Open() (observe.Source, error) {
 	s, err := open()
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Source) Origin() observe.Origin { return observe.Tracefs }
 // Attach switches the instance on, and then looks who is there: who is made
 // in between is in both, and taken once.
 func (s *Source) Attach(c observe.Container) error {
-	s.namespace = proc.Namespace{Inode: c.PidNS, Level: c.Level}
+	s.namespace = proc.Of(c)
 	s.tracker = newTracker(s.namespace.Look, c.Cgroups)
 	for _, b := range s.bound {
 		s.tracker.renames = s.tracker.renames || b.point == rename
