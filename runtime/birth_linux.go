@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -225,9 +226,7 @@ func (b *birth) statImage() error {
 // start forks. The flags are the plan's; the image is the first program that
 // the new process executes. CLONE_PIDFD comes with os/syscall's fork.
 func (b *birth) start(files []uintptr, cgroup int) error {
-	// Above every number that the child's own descriptors will have, or the
-	// fork's dup2 would overwrite it before the execve.
-	image, err := unix.FcntlInt(uintptr(b.image), unix.F_DUPFD_CLOEXEC, len(files)+16)
+	image, err := unix.FcntlInt(uintptr(b.image), unix.F_DUPFD_CLOEXEC, aboveForks(files))
 	if err != nil {
 		return fmt.Errorf("dup image: %w", err)
 	}
@@ -246,6 +245,14 @@ func (b *birth) start(files []uintptr, cgroup int) error {
 	}
 	b.theirs = nil
 	return nil
+}
+
+// aboveForks is above every number that the child's descriptors have before
+// the execve, or the fork would overwrite the image: it moves up to all of
+// them, and a pipe of its own, to numbers from the highest on
+// (forkAndExecInChild1 of package syscall).
+func aboveForks(files []uintptr) int {
+	return max(int(slices.Max(files)), len(files)) + len(files) + 3
 }
 
 // raise does minirun's part of the plan beside the image: the cgroup with its

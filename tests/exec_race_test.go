@@ -37,7 +37,7 @@ func TestExecRacesWithTheEnd(t *testing.T) {
 	r := rig.New(t)
 	c := r.Container(rig.Args("sleep", "1000"))
 	tally := map[string]int{}
-	for i := range count(2000) / execs {
+	for i := range count(500) / execs {
 		c.MustCreate().MustStart()
 		calls := make([]*rig.Call, execs)
 		for k := range calls {
