@@ -23,7 +23,11 @@ func (g *Group) Join(pid int) error {
 			if (d.path == census) != first {
 				continue
 			}
-			if err := writeFile(d.path, "cgroup.procs", value); err != nil {
+			err := writeFile(d.path, "cgroup.procs", value)
+			if g.mayAttach(err) {
+				err = g.attach(d, pid)
+			}
+			if err != nil {
 				return d.cannotJoin(pid, err)
 			}
 		}

@@ -147,6 +147,26 @@ func (g *Group) whereIs(pid int) error {
 	return nil
 }
 
+// mayAttach says whether systemd may do what a user may not: move a process
+// into the user's scope out of a group that another owns as well, such as that
+// of the session that the user has logged in to.
+func (g *Group) mayAttach(err error) bool {
+	return g.unit != nil && g.unit.User && g.pure() && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOENT))
+}
+
+// attach has the user manager move a process, which asks the system's manager
+// if need be (AttachProcessesToUnit, org.freedesktop.systemd1(5)).
+func (g *Group) attach(d dir, pid int) error {
+	m, err := g.unit.open()
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	_, below, _ := strings.Cut(d.path, "/"+g.unit.Name)
+	_, err = m.method("AttachProcessesToUnit", g.unit.Name, below, arrayOf("u", uint32(pid)))
+	return err
+}
+
 // stopUnit ends the scope, unless systemd has done so by itself, as it does
 // when the last process is gone: its directory has gone then.
 func (g *Group) stopUnit() error {

@@ -83,7 +83,7 @@ func readProcess(path string) (*specs.Process, error) {
 func (x *execution) places() error {
 	paths, err := subgroups(x.init.r.Cgroups, x.o.Cgroups)
 	if err == nil {
-		x.group = cgroups.Restore(paths)
+		x.group = cgroups.Restore(paths).Of(x.init.r.Unit)
 	}
 	return err
 }
@@ -100,7 +100,8 @@ func (x *execution) compile() error {
 	if err := x.userFacts(join); err != nil {
 		return err
 	}
-	join.IntoCgroup = len(paths) == 1 && paths[""] != ""
+	u := x.group.Unit() // a user cannot clone into a scope from outside of the manager's own group
+	join.IntoCgroup = len(paths) == 1 && paths[""] != "" && (u == nil || !u.User)
 	x.inGroup = join.IntoCgroup
 	if x.plan, err = nsinit.CompileExec(x.bundle.Spec, x.bundle.Spec.Process, x.facts, join); err != nil {
 		return err

@@ -23,27 +23,37 @@ const nobody = 64123
 // state root and may execute the runtime.
 type asUser struct {
 	*rig.Rig
+	id   uint32
 	opts []rig.Option
 }
 
 func unprivileged(t *testing.T) asUser {
 	r := rig.New(t)
-	r.Finding(rig.Crun, "1.8.1 wants the v1 hierarchies delegated, or v2")
-	path := r.Path("runtime-" + string(r.Runtime.Kind))
 	xdg := r.Mkdir("xdg")
-	err := errors.Join(rig.Copy(r.Runtime.Path, path), os.Mkdir(r.Root, 0o755), os.Chown(r.Root, nobody, nobody), os.Chown(xdg, nobody, nobody),
-		os.Chmod(filepath.Dir(r.Root)+"/tmp", 0o777))
-	if err != nil {
+	if err := os.Chown(xdg, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
+	return userOf(r, nobody, xdg)
+}
+
+// userOf is a user whose XDG_RUNTIME_DIR is xdg.
+func userOf(r *rig.Rig, id uint32, xdg string) asUser {
+	r.Helper()
+	r.Finding(rig.Crun, "1.8.1 wants the v1 hierarchies delegated, or v2")
+	path := r.Path("runtime-" + string(r.Runtime.Kind))
+	err := errors.Join(rig.Copy(r.Runtime.Path, path), os.Mkdir(r.Root, 0o755), os.Chown(r.Root, int(id), int(id)),
+		os.Chmod(filepath.Dir(r.Root)+"/tmp", 0o777))
+	if err != nil {
+		r.Fatal(err)
+	}
 	r.Runtime.Path = path
-	return asUser{r, []rig.Option{
+	return asUser{r, id, []rig.Option{
 		rig.Env("PATH=/usr/local/bin:/usr/bin:/bin", "XDG_RUNTIME_DIR="+xdg),
 		func(c *exec.Cmd) {
 			if c.SysProcAttr == nil {
 				c.SysProcAttr = &syscall.SysProcAttr{}
 			}
-			c.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+			c.SysProcAttr.Credential = &syscall.Credential{Uid: id, Gid: id}
 		},
 	}}
 }
@@ -55,7 +65,7 @@ func (u asUser) container(mods ...rig.Mod) *rig.Container {
 		rig.HostNamespace(specs.NetworkNamespace)(s)
 		rig.Namespace(specs.UserNamespace, "")(s)
 		rig.Namespace(specs.CgroupNamespace, "")(s)
-		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: nobody, Size: 1}}
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: u.id, Size: 1}}
 		s.Linux.GIDMappings = s.Linux.UIDMappings
 		s.Linux.Resources, s.Linux.CgroupsPath = nil, ""
 		s.Mounts[2].Options = s.Mounts[2].Options[:5] // without gid=5, which is not mapped
@@ -63,7 +73,7 @@ func (u asUser) container(mods ...rig.Mod) *rig.Container {
 	})
 	c.Edit(mods...)
 	for _, path := range []string{c.Bundle, c.Rootfs()} {
-		if err := os.Chown(path, nobody, nobody); err != nil {
+		if err := os.Chown(path, int(u.id), int(u.id)); err != nil {
 			u.Fatal(err)
 		}
 	}

@@ -188,3 +188,46 @@ func TestScopesThatCannotBe(t *testing.T) {
 	c.MustDelete()
 	forgotten(t, unit)
 }
+
+// A user without privileges has scopes of the own manager's, also from a group
+// that is not the user's, as this test's is.
+func TestScopeOfAUsersManager(t *testing.T) {
+	r := rig.New(t)
+	const user = 1000
+	u := userOf(r, user, fmt.Sprintf("/run/user/%d", user))
+	r.Global = []string{"--systemd-cgroup"}
+	c := u.container(rig.Args("sleep", "1000"), func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(20))}, Memory: &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}}
+	})
+	c.Spec.Linux.CgroupsPath = "user.slice:test:" + c.ID
+	c.Edit()
+	dir := fmt.Sprintf("/sys/fs/cgroup/user.slice/user-%d.slice/user@%d.service/user.slice/test-%s.scope", user, user, c.ID)
+	holds := func(file, want string) {
+		t.Helper()
+		if got := strings.TrimSpace(r.Read(filepath.Join(dir, file))); got != want {
+			t.Errorf("%s is %q, want %q", file, got, want)
+		}
+	}
+	if x := c.CreateWith(u.opts); x.Code != 0 || x.Stderr != "" {
+		t.Fatalf("create: code %d: %s", x.Code, x.Stderr)
+	}
+	pid := c.Pid()
+	holds("cgroup.procs", fmt.Sprint(pid))
+	holds("pids.max", "20")
+	holds("memory.max", fmt.Sprint(64<<20))
+	u.ok("start", c.ID)
+	u.ok("exec", "--detach", "--pid-file", r.Path("root", "pid"), c.ID, "sleep", "1000")
+	holds("cgroup.procs", fmt.Sprint(pid)+"\n"+r.Read(r.Path("root", "pid")))
+	if got := u.ok("exec", c.ID, "cat", "/proc/self/cgroup"); got != "0::/\n" {
+		t.Errorf("exec is in %s", got)
+	}
+	u.ok("update", "--pids-limit", "30", c.ID)
+	holds("pids.max", "30")
+	u.ok("pause", c.ID)
+	holds("cgroup.freeze", "1")
+	u.ok("resume", c.ID)
+	u.ok("delete", "--force", c.ID)
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("%s is left", dir)
+	}
+}
