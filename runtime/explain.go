@@ -42,6 +42,15 @@ func prospect(id string, init signals.Task, sig int) Prospect {
 	return p
 }
 
+// whilePaused corrects it for a container that is frozen: what is queued takes
+// effect when it is resumed. Kill thaws it for SIGKILL itself.
+func (p Prospect) whilePaused(frozen bool, id string, sig int) Prospect {
+	if frozen && p.Warning == "" && sig != 0 && sig != int(unix.SIGKILL) {
+		p.Warning = signals.Name(sig) + " waits: the container is paused; minirun resume " + id + " lets it be heard"
+	}
+	return p
+}
+
 // because is the reason without the action, which it begins with.
 func because(v signals.Answer) string {
 	_, reason, _ := strings.Cut(v.Reason, ": ")

@@ -36,5 +36,9 @@ func (rt *Runtime) foresee(id string, sig int) (Prospect, error) {
 	if blank, err := isImage(p.r); err == nil && blank && ends(sig) {
 		return Prospect{Useless: true, Warning: signals.Name(sig) + notStarted}, nil
 	}
-	return prospect(id, init, sig), nil
+	frozen, err := isFrozen(p.r)
+	if err != nil {
+		return Prospect{}, err
+	}
+	return prospect(id, init, sig).whilePaused(frozen, id, sig), nil
 }

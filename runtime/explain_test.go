@@ -57,3 +57,19 @@ func TestKillWarnsOfASignalThatDoesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestASignalToAPausedContainerWaits(t *testing.T) {
+	caught := initTask(func(s *signals.Status) { s.Caught = set(15) })
+	for _, c := range []struct {
+		sig  int
+		init signals.Task
+		want string
+	}{
+		{15, caught, "SIGTERM waits: the container is paused; minirun resume web lets it be heard"},
+		{15, initTask(nil), "SIGTERM does nothing: "}, {9, caught, ""}, {0, caught, ""},
+	} {
+		if got := prospect("web", c.init, c.sig).whilePaused(true, "web", c.sig); !strings.HasPrefix(got.Warning, c.want) || (got.Warning == "") != (c.want == "") {
+			t.Errorf("%d: %q", c.sig, got.Warning)
+		}
+	}
+}

@@ -348,6 +348,10 @@ func TestKillExplainsASignalThatDoesNothing(t *testing.T) {
 		wants(t, r.Do("kill", flag, c.ID, "TERM"), 1, "container not running")
 	}
 	c.MustDelete()
+	c = ups(r, "trap : TERM")
+	r.OK("pause", c.ID)
+	wants(t, r.Do("kill", "--explain", c.ID, "TERM"), 0, "SIGTERM waits: the container is paused")
+	c.MustDelete("--force")
 	c = r.Container().MustCreate()
 	wants(t, r.Do("kill", "--explain", c.ID, "TERM"), 0, "was created and not started")
 	wants(t, r.Do("kill", "--check", c.ID), 5, "was created and not started")
