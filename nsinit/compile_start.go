@@ -165,7 +165,6 @@ func (b *builder) fd(want Inherit) Arg {
 // visible in a namespace where others live.
 func (b *builder) clone() {
 	created := b.ns.created &^ unix.CLONE_NEWCGROUP // unshared once the cgroup is joined
-	b.plan.OwnPID = created&unix.CLONE_NEWPID != 0
 	if b.staged() {
 		b.stage(created)
 		return

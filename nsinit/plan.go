@@ -24,8 +24,6 @@ type Plan struct {
 	// listener along with a report, by SCM_RIGHTS: the Report descriptor has to
 	// be a socket by then.
 	Listener bool
-	// OwnPID is set when the final process is PID 1 of a new namespace.
-	OwnPID bool
 	// Init is the built-in init, a plan of its own that this one ends in
 	// (RoleInit); nil without --init.
 	Init *Plan

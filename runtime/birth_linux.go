@@ -23,81 +23,90 @@ type birth struct {
 	rt     *Runtime
 	opts   CreateOptions
 	bundle *bundles.Bundle
+	host   *cgroups.Host
 	group  *cgroups.Group
 	facts  nsinit.Facts
 	plan   *nsinit.Plan
 
 	dir     *Dir // the claimed directory, locked
 	rec     Record
-	grouped bool // the cgroup was made
-	inGroup bool // the fork placed the init there
+	making  chan madeGroup // the cgroup is being made; nil: no longer, or not by us
+	grouped bool           // the cgroup was made, or half of it
+	inGroup bool           // the fork placed the init there
 
-	awaitSignals       func()       // called before the image may go on to the program
-	attend             func() error // waits for a report, or knows that none will come
-	image              int          // memfd that the init executes
-	imageDev, imageIno uint64
-	pid, pidfd         int
-	report, sync       int // our ends of the pipes
-	console            int
-	resctrl            *resctrlGroup       // linux.intelRdt
-	agent              int                 // connection to linux.seccomp.listenerPath
-	states             map[nsinit.Role]int // memfds for hooks inside the container
-	output             int                 // memfd of what they print
-	theirs             []int               // descriptors that only the image needs
-	init               *initProc           // exec: the container's init, which is there already
+	attend       func() error // waits for a report, or knows that none will come
+	image        int          // memfd that the init executes
+	pid, pidfd   int
+	report, sync int // our ends of the pipes
+	console      int
+	resctrl      *resctrlGroup       // linux.intelRdt
+	agent        int                 // connection to linux.seccomp.listenerPath
+	states       map[nsinit.Role]int // memfds for hooks inside the container
+	output       int                 // memfd of what they print
+	theirs       []int               // descriptors that only the image needs
+	init         *initProc           // exec: the container's init, which is there already
 
 	observer *session.Observer // that this verb has started, or nil
 	told     *session.Teller   // those who hear what is done
 	lives    bool              // the container goes on without this verb
 }
 
-// conceive takes every decision and claims the id. It starts no process.
-// Before the claim, the first thing that can be left behind, ready is called.
-func (rt *Runtime) conceive(o CreateOptions, wait bool, ready func()) (*birth, error) {
+// conceive claims the id and takes every decision. It starts no process.
+// When it fails nothing is left.
+func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
 	prefault()
 	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err
 	}
 	err := b.observe(o.Observe)
-	if err == nil {
-		err = b.compile(wait)
-	}
-	for _, step := range []func() error{b.observeAsAnnotated, b.checkPreserved} {
+	for _, step := range []func() error{b.load, b.observeAsAnnotated, b.checkPreserved} {
 		if err == nil {
 			err = step()
 		}
 	}
 	if err == nil {
-		ready()
 		b.dir, err = rt.Store.Claim(o.ID)
 	}
 	if err != nil {
 		b.unobserve()
 		return nil, err
 	}
+	if err = b.newRecord(); err == nil {
+		fault("record")
+		b.beginGroup()
+		err = b.compile(wait)
+	}
+	if err != nil {
+		err = b.undo(err)
+		b.release()
+		return nil, err
+	}
 	return b, nil
 }
 
-// compile is all that `plan` needs: load, look at the host, decide.
-func (b *birth) compile(wait bool) error {
+// load reads the bundle and says where the container's cgroup will be.
+func (b *birth) load() error {
 	var err error
 	if b.bundle, err = bundles.Load(b.opts.BundleDir); err != nil {
 		return err
 	}
-	spec := b.bundle.Spec
-	b.rt.annotate(spec)
-	for _, w := range bundles.Warnings(spec) {
+	b.rt.annotate(b.bundle.Spec)
+	for _, w := range bundles.Warnings(b.bundle.Spec) {
 		b.rt.warn(w)
 	}
-	host, err := cgroups.Look()
-	if err != nil {
+	if b.host, err = cgroups.Look(); err != nil {
 		return err
 	}
-	if b.group, err = b.place(host); err != nil {
-		return err
-	}
-	if b.facts, err = gatherFacts(b.bundle, host, b.group); err != nil {
+	b.group, err = b.place(b.host)
+	return err
+}
+
+// compile looks at the host and decides.
+func (b *birth) compile(wait bool) error {
+	spec := b.bundle.Spec
+	var err error
+	if b.facts, err = gatherFacts(b.bundle, b.host, b.group); err != nil {
 		return err
 	}
 	if b.facts.Rootless && !hasUser(spec.Linux) {
@@ -155,8 +164,7 @@ func (b *birth) checkPreserved() error {
 }
 
 // bear starts the image and serves it until it waits for start, or has become
-// the program. The record comes first, so that whatever happens to minirun the
-// next delete finds the cgroup and with it every process.
+// the program.
 func (b *birth) bear() error {
 	image, err := nsinit.Assemble(b.plan)
 	if err != nil {
@@ -168,23 +176,11 @@ func (b *birth) bear() error {
 	if err := b.statImage(); err != nil {
 		return err
 	}
-	if err := b.newRecord(); err != nil {
-		return err
-	}
-	if err := b.planResctrl(); err != nil {
-		return err
-	}
-	if err := b.keepHooks(); err != nil {
-		return err
-	}
-	if err := b.record(true); err != nil {
-		return err
-	}
+	b.recordPlan()
 	files, err := b.files()
 	if err != nil {
 		return err
 	}
-	fault("record")
 	into, err := b.groupFirst()
 	if err != nil {
 		return err
@@ -196,15 +192,15 @@ func (b *birth) bear() error {
 	return b.raise()
 }
 
-// groupFirst makes the cgroup before the fork where the fork can place the
-// process there, on a pure v2 host; -1 elsewhere. A direct clone only: the
+// groupFirst is the cgroup where the fork can place the process there, on a
+// pure v2 host; -1 elsewhere. A direct clone only: the
 // stage of a staged one does not belong in the container's cgroup. A scope of
 // systemd's begins with a process.
 func (b *birth) groupFirst() (int, error) {
 	if paths := b.group.Paths(); b.plan.Staged || len(paths) != 1 || paths[""] == "" || b.group.Unit() != nil || b.noTasks() {
 		return -1, nil
 	}
-	if err := b.makeGroup(); err != nil {
+	if err := b.awaitGroup(); err != nil {
 		return -1, err
 	}
 	fd, err := b.group.OpenUnified()
@@ -219,7 +215,7 @@ func (b *birth) statImage() error {
 	if err := unix.Fstat(b.image, &st); err != nil {
 		return fmt.Errorf("fstat image: %w", err)
 	}
-	b.imageDev, b.imageIno = st.Dev, st.Ino
+	b.rec.ImageDev, b.rec.ImageIno = st.Dev, st.Ino
 	return nil
 }
 
@@ -313,24 +309,47 @@ func (b *birth) enterGroup() error {
 		b.grouped = true
 		return b.group.Start(b.pid, b.limits())
 	}
-	if err := b.makeGroup(); err != nil {
+	if err := b.awaitGroup(); err != nil {
 		return err
 	}
 	return b.group.Join(b.pid)
 }
 
-// makeGroup makes the cgroup and sets its limits, before anything is in it.
-func (b *birth) makeGroup() error {
-	if b.grouped {
-		return nil
+// beginGroup makes the cgroup and sets its limits beside the compilation and
+// the fork: in the hierarchies of version 1 it takes the kernel as long as
+// these take minirun. A scope of systemd's begins with a process.
+func (b *birth) beginGroup() {
+	if b.group.Unit() != nil {
+		return
 	}
 	b.tellGroup()
 	b.grouped = true // also when Create fails half-way: Undo knows what is ours
-	if err := b.group.Create(); err != nil {
-		return b.withoutGroup(err)
+	b.making = make(chan madeGroup, 1)
+	go func(g *cgroups.Group, limits *specs.LinuxResources) {
+		made := madeGroup{create: g.Create()}
+		if made.create == nil {
+			fault("grouped")
+			made.set = g.Set(limits)
+		}
+		b.making <- made
+	}(b.group, b.limits())
+}
+
+// madeGroup is what has come of a cgroup.
+type madeGroup struct{ create, set error }
+
+// awaitGroup returns when the cgroup is there, with its limits, and nothing in
+// it. Until then the goroutine has b.group for itself, its paths excepted.
+func (b *birth) awaitGroup() error {
+	if b.making == nil {
+		return nil
 	}
-	fault("grouped")
-	return b.group.Set(b.limits())
+	made := <-b.making
+	b.making = nil
+	if made.create != nil {
+		return b.withoutGroup(made.create)
+	}
+	return made.set
 }
 
 // noTasks: a fork into a group counts against pids.max, where joining does
@@ -349,9 +368,6 @@ func (b *birth) limits() *specs.LinuxResources {
 
 // proceed lets the image go on.
 func (b *birth) proceed() error {
-	if b.awaitSignals != nil {
-		b.awaitSignals()
-	}
 	if _, err := unix.Write(b.sync, []byte{1}); err != nil && err != unix.EPIPE {
 		return fmt.Errorf("release the init: %w", err)
 	}

@@ -27,7 +27,7 @@ type CreateOptions struct {
 // Create makes a container and leaves its init waiting for start. When it
 // fails nothing is left: no process, cgroup, mount or directory.
 func (rt *Runtime) Create(o CreateOptions) error {
-	b, err := rt.conceive(o, true, func() {})
+	b, err := rt.conceive(o, true)
 	if err != nil {
 		return err
 	}
@@ -107,6 +107,9 @@ func (b *birth) record(creating bool) error {
 	return b.dir.Write(*r)
 }
 
+// newRecord begins the record, and writes as much as is known before anything
+// is made: whatever happens to minirun, the next delete finds the cgroup, and
+// with it every process.
 func (b *birth) newRecord() error {
 	bootID, err := BootID()
 	if err != nil {
@@ -114,19 +117,27 @@ func (b *birth) newRecord() error {
 	}
 	s := b.bundle.Spec
 	b.rec = Record{
-		OCIVersion: s.Version, ID: b.opts.ID, Bundle: b.bundle.Dir, Rootfs: b.facts.Root,
+		OCIVersion: s.Version, ID: b.opts.ID, Bundle: b.bundle.Dir, Rootfs: rootPath(b.bundle),
 		Created: time.Now(), Annotations: s.Annotations, Owner: os.Getuid(), BootID: bootID,
 		OwnPidNS: b.ownPidNS(), Cgroups: b.group.Paths(), Unit: b.group.Unit(),
-		ImageDev: b.imageDev, ImageIno: b.imageIno,
 	}
+	for _, step := range []func() error{b.planResctrl, b.keepHooks} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return b.record(true)
+}
+
+// recordPlan adds what start will ask of the plan.
+func (b *birth) recordPlan() {
 	if b.plan.Listener {
-		p := s.Linux.Seccomp
+		p := b.bundle.Spec.Linux.Seccomp
 		b.rec.Listener, b.rec.ListenerMetadata = p.ListenerPath, p.ListenerMetadata
 	}
 	if b.facts.Wait {
 		b.rec.Steps, b.rec.LateSteps = b.plan.Len(), lateSteps(b.plan)
 	}
-	return nil
 }
 
 // A StepError is a step of the plan that failed inside the container.

@@ -46,10 +46,10 @@ func (rt *Runtime) exec(o ExecOptions) (int, error) {
 	rt.observed(x.init, "exec")
 	fg := &foreground{}
 	if !o.Detach {
-		fg.listen()
-		fg.awaitFirst()
+		if err := fg.listen(); err != nil {
+			return 0, err
+		}
 		defer fg.close()
-		x.awaitSignals = fg.awaitAll
 	}
 	if err := x.openConsole(RunOptions{CreateOptions: x.opts, Detach: o.Detach}, fg); err != nil {
 		return 0, err
@@ -149,14 +149,8 @@ func (x *execution) watch() error {
 func (x *execution) unlessPaused(closes int) error {
 	for {
 		fds := append(readable(x.report), readable(closes)...)
-		_, err := unix.Poll(fds, -1)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return fmt.Errorf("poll: %w", err)
-		case fds[0].Revents != 0:
-			return nil
+		if err := poll(fds); err != nil || fds[0].Revents != 0 {
+			return err
 		}
 		var events [4096]byte
 		unix.Read(closes, events[:]) // what they say is looked up

@@ -35,19 +35,3 @@ func (rt *Runtime) bindToParent(o RunOptions, fg *foreground) error {
 	fg.caller = pidfd
 	return nil
 }
-
-// endWithCaller kills the init when the caller ends before it does.
-func (f *foreground) endWithCaller(init int, left chan<- struct{}) {
-	defer close(left)
-	fds := append(readable(init), readable(f.caller)...)
-	for {
-		_, err := unix.Poll(fds, -1)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || fds[0].Revents == 0 { // without a watch it is as if the caller had gone
-			unix.PidfdSendSignal(init, unix.SIGKILL, nil, 0) // ESRCH: it has ended, and wait says so
-		}
-		return
-	}
-}

@@ -6,8 +6,10 @@ import "minirun/nsinit"
 // bundle, on this host, for one architecture. It changes nothing.
 func (rt *Runtime) Plan(bundleDir, arch string) (*nsinit.Plan, error) {
 	b := &birth{rt: rt, opts: CreateOptions{ID: "plan", BundleDir: bundleDir}}
-	if err := b.compile(true); err != nil {
-		return nil, err
+	for _, step := range []func() error{b.load, func() error { return b.compile(true) }} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	if arch == "" || arch == b.facts.Arch {
 		return b.plan, nil

@@ -10,6 +10,19 @@ import (
 // noTime is a deadline that has passed: pollUntil only looks.
 var noTime time.Time
 
+// poll waits for one of fds.
+func poll(fds []unix.PollFd) error {
+	for {
+		_, err := unix.Poll(fds, -1)
+		if err == nil {
+			return nil
+		}
+		if err != unix.EINTR { // Go's preemption signal; poll(2) never restarts
+			return fmt.Errorf("poll: %w", err)
+		}
+	}
+}
+
 // pollUntil waits for one of fds, or returns false at the deadline.
 func pollUntil(fds []unix.PollFd, deadline time.Time) (bool, error) {
 	for {

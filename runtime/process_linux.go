@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"minirun/bundles"
 	"minirun/nsinit"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"golang.org/x/sys/unix"
 )
@@ -74,7 +77,13 @@ func exitCode(s unix.WaitStatus) int {
 }
 
 // ownPidNS says whether the container's processes die with its init.
-func (b *birth) ownPidNS() bool { return b.plan.OwnPID }
+func (b *birth) ownPidNS() bool {
+	if b.init != nil {
+		return false // an exec's process is one of the container's
+	}
+	n := bundles.Namespace(b.bundle.Spec.Linux, specs.PIDNamespace)
+	return n != nil && n.Path == ""
+}
 
 func pidNamespace(pid int) (uint64, error) {
 	var st unix.Stat_t

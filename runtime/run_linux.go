@@ -2,11 +2,10 @@ package runtime
 
 import (
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"minirun/runtime/catch"
 )
 
 // RunOptions are the flags of run.
@@ -26,7 +25,9 @@ type RunOptions struct {
 func (rt *Runtime) Run(o RunOptions) (int, error) {
 	fg := &foreground{}
 	if !o.Detach {
-		fg.listen()
+		if err := fg.listen(); err != nil {
+			return 0, err
+		}
 		defer fg.close()
 	}
 	if o.DieWithParent {
@@ -35,12 +36,11 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		}
 		o.CreateOptions.dieWithParent = true
 	}
-	b, err := rt.conceive(o.CreateOptions, false, fg.awaitFirst)
+	b, err := rt.conceive(o.CreateOptions, false)
 	if err != nil {
 		return 0, err
 	}
 	defer b.release()
-	b.awaitSignals = fg.awaitAll
 	if err := b.openConsole(o, fg); err != nil {
 		return 0, b.undo(err)
 	}
@@ -127,45 +127,19 @@ func (b *birth) openConsole(o RunOptions, fg *foreground) error {
 
 // foreground is what minirun does while a container runs in front of it.
 type foreground struct {
-	signals  chan os.Signal
-	first    chan struct{} // closed when the most important are caught
-	all      chan struct{} // closed when all are
+	signals  int // a byte for each that has come: see package catch
 	terminal bool
 	console  int // our end of the socket that brings the master
 	caller   int // pidfd of the process whose end is the container's; 0: none
 	tty      *terminal
 }
 
-// listen begins to catch signals: first those that people and engines send, so
-// that none that is meant for the container ends minirun, then all others.
-// os/signal hands each of the 60 to a thread of its own and back, which takes
-// 1 ms, so this is done beside the compilation. It is never undone: minirun
-// ends with the container, and until then a signal must not cut the cleaning
-// up short.
-func (f *foreground) listen() {
-	f.signals, f.first, f.all = make(chan os.Signal, 128), make(chan struct{}), make(chan struct{})
-	go func() {
-		signal.Notify(f.signals, unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
-		close(f.first)
-		signal.Notify(f.signals)
-		close(f.all)
-	}()
-}
-
-// awaitFirst returns when the first are caught: from then on minirun may make
-// what somebody has to remove.
-func (f *foreground) awaitFirst() {
-	if f.first != nil {
-		<-f.first
-	}
-}
-
-// awaitAll returns when all are caught: from then on the program may run, and
-// none that is sent because it runs is lost.
-func (f *foreground) awaitAll() {
-	if f.all != nil {
-		<-f.all
-	}
+// listen begins to catch signals, before there is anything that somebody would
+// have to remove. It is never undone: minirun ends with the container, and
+// until then a signal must not cut the cleaning up short.
+func (f *foreground) listen() (err error) {
+	f.signals, err = catch.All()
+	return err
 }
 
 func (f *foreground) close() {
@@ -197,13 +171,21 @@ func (f *foreground) restore() {
 
 // wait passes signals on until the init has ended, and reaps it.
 func (f *foreground) wait(b *birth) (unix.WaitStatus, error) {
-	done := make(chan struct{})
-	defer close(done)
-	go f.forward(b.pidfd, done)
+	fds := append(readable(b.pidfd), readable(f.signals)...)
 	if f.caller != 0 {
-		left := make(chan struct{})
-		go f.endWithCaller(b.pidfd, left)
-		defer func() { <-left }()
+		fds = append(fds, readable(f.caller)...)
+	}
+	for fds[0].Revents == 0 {
+		if err := poll(fds); err != nil {
+			return 0, err
+		}
+		if fds[1].Revents != 0 {
+			f.forward(b.pidfd)
+		}
+		if len(fds) > 2 && fds[2].Revents != 0 {
+			unix.PidfdSendSignal(b.pidfd, unix.SIGKILL, nil, 0) // ESRCH: it has ended, and wait says so
+			fds = fds[:2]
+		}
 	}
 	status, err := b.reap()
 	if f.tty != nil {
@@ -212,23 +194,16 @@ func (f *foreground) wait(b *birth) (unix.WaitStatus, error) {
 	return status, err
 }
 
-// forward sends the init what minirun is sent, as runc does: all but SIGCHLD,
-// SIGURG, which is the Go runtime's own, and SIGWINCH, which resizes.
-func (f *foreground) forward(pidfd int, done <-chan struct{}) {
-	for {
-		select {
-		case <-done:
-			return
-		case s := <-f.signals:
-			switch s {
-			case unix.SIGCHLD, unix.SIGURG:
-			case unix.SIGWINCH:
-				if f.tty != nil {
-					f.tty.resize()
-				}
-			default:
-				unix.PidfdSendSignal(pidfd, s.(syscall.Signal), nil, 0) // ESRCH: it has ended, and wait says so
-			}
+// forward sends the init what minirun has been sent; SIGWINCH resizes.
+func (f *foreground) forward(pidfd int) {
+	var come [64]byte
+	n, _ := unix.Read(f.signals, come[:]) // EAGAIN, EINTR: poll says when
+	for _, sig := range come[:max(n, 0)] {
+		switch sig := unix.Signal(sig); {
+		case sig != unix.SIGWINCH:
+			unix.PidfdSendSignal(pidfd, sig, nil, 0) // ESRCH: it has ended, and wait says so
+		case f.tty != nil:
+			f.tty.resize()
 		}
 	}
 }

@@ -11,6 +11,10 @@ import (
 // undo ends whatever came of a birth that failed and returns why it failed.
 // What could not be ended keeps its record, so that delete --force finds it.
 func (b *birth) undo(cause error) error {
+	if b.making != nil {
+		<-b.making
+		b.making = nil
+	}
 	if b.pid != 0 {
 		if err := b.end(); err != nil {
 			return errors.Join(cause, err)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The errors of Wait.
@@ -86,16 +84,8 @@ func (p *initProc) awaitEnd(limit time.Duration) (bool, error) {
 	if limit != WaitForever {
 		return pollUntil(readable(p.pidfd), time.Now().Add(limit))
 	}
-	for {
-		_, err := unix.Poll(readable(p.pidfd), -1)
-		switch err {
-		case nil:
-			return true, nil
-		case unix.EINTR:
-		default:
-			return false, fmt.Errorf("poll: %w", err)
-		}
-	}
+	err := poll(readable(p.pidfd))
+	return err == nil, err
 }
 
 // exitOf learns how an init has ended and makes that durable. The status comes
