@@ -16,11 +16,10 @@ func (b *builder) devices() {
 	if b.boundDev() {
 		return
 	}
-	nodes := b.deviceNodes()
-	for _, n := range nodes {
-		b.device(n)
-	}
 	dev := b.target("/dev", "/dev", true, resolveIn)
+	for _, n := range b.deviceNodes() {
+		b.device(n, dev)
+	}
 	for _, l := range [][2]string{
 		{"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
 		{"/proc/self/fd/2", "stderr"}, {"/proc/kcore", "core"}, {"pts/ptmx", "ptmx"},
@@ -98,15 +97,18 @@ func nodeOf(d specs.LinuxDevice) node {
 	return n
 }
 
-// device makes one node in its directory, below the root by descriptor. One
-// that the root file system brings along stays, as with runc.
-func (b *builder) device(n node) {
+// device makes one node in its directory, mostly dev, below the root by
+// descriptor. One that the root file system brings along stays, as with runc.
+func (b *builder) device(n node, dev *Cell) {
 	why := "device " + n.path
 	if n.kind != unix.S_IFIFO && (b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS) {
 		b.bindDevice(why, n)
 		return
 	}
-	dir := b.target(why, path.Dir(n.path), true, resolveIn)
+	dir := dev
+	if in := path.Dir(n.path); in != "/dev" {
+		dir = b.target(why, in, true, resolveIn)
+	}
 	name, done := str(path.Base(n.path)), b.fresh("device")
 	b.do(why, Call{Name: "mknodat", On: divert(done, unix.EEXIST), Args: []Arg{Val{dir}, name,
 		sym(uint64(n.kind|n.mode), fmt.Sprintf("%s|%#o", kindText(n.kind), n.mode)),
@@ -116,7 +118,9 @@ func (b *builder) device(n node) {
 			sym(unix.AT_SYMLINK_NOFOLLOW, "AT_SYMLINK_NOFOLLOW"))
 	}
 	b.here(done)
-	b.close(dir)
+	if dir != dev {
+		b.close(dir)
+	}
 }
 
 // bindDevice mounts the host's node where mknod(2) is not allowed, which it
