@@ -5,8 +5,9 @@ import "golang.org/x/sys/unix"
 // dieWithParent asks the kernel to kill PID 1 when minirun ends, and with it
 // everything in the container (PR_SET_PDEATHSIG, prctl(2)). A change of
 // credentials undoes it (commit_creds, kernel/cred.c), so it comes after the
-// last; and because the program's execve may be one, a process that is sure to
-// gain capabilities by it is refused. A built-in init does this itself.
+// last; and because the program's execve may be one, or one that a security
+// module holds for a gain of rights (secureexec in begin_new_exec, fs/exec.c),
+// what is known of that before is refused. A built-in init does this itself.
 func (b *builder) dieWithParent() {
 	if !b.facts.DieWithParent {
 		return
@@ -21,6 +22,10 @@ func (b *builder) dieWithParent() {
 	if gained := b.gainedByRoot(); gained != 0 {
 		b.fail("--die-with-parent: process.capabilities: root gains %s by the execve, at which the kernel forgets who the parent is: "+
 			"make bounding and permitted equal, or set process.noNewPrivileges, or use --init", capText(gained))
+		return
+	}
+	if len(b.labelled) > 0 {
+		b.fail("--die-with-parent: %s: at an execve that changes it the kernel may forget who the parent is: use --init", b.labelled[0].why)
 		return
 	}
 	b.bond(b.plan.Report)

@@ -17,6 +17,7 @@ func boundPlan(t *testing.T, change func(*specs.Spec), in *Init) (*Plan, error) 
 	}
 	f := testFacts(spec, "amd64")
 	f.Wait, f.Init, f.DieWithParent = false, in, true
+	f.SELinux, f.AppArmor = true, "attr/apparmor/exec"
 	p, err := Compile(spec, f)
 	if err == nil {
 		err = Lint(p)
@@ -99,6 +100,9 @@ func TestTheDeathOfTheParentThatCannotBeKeptIsRefused(t *testing.T) {
 		"another user does not": {func(s *specs.Spec) { gains(s); s.Process.User.UID = 7 }, nil, ""},
 		"nor with no_new_privs": {func(s *specs.Spec) { gains(s); s.Process.NoNewPrivileges = true }, nil, ""},
 		"nor the built-in init": {gains, &in, ""},
+		"a profile":             {func(s *specs.Spec) { s.Process.ApparmorProfile = "p" }, nil, "process.apparmorProfile"},
+		"a label":               {func(s *specs.Spec) { s.Process.SelinuxLabel = "l" }, nil, "process.selinuxLabel"},
+		"a label of the init's": {func(s *specs.Spec) { s.Process.SelinuxLabel = "l" }, &in, ""},
 		"no PID namespace":      {func(s *specs.Spec) { s.Linux.Namespaces = s.Linux.Namespaces[1:] }, nil, "no PID namespace"},
 		"a joined one":          {func(s *specs.Spec) { s.Linux.Namespaces[0].Path = "/proc/7/ns/pid" }, nil, "no PID namespace"},
 	} {
