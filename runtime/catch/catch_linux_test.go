@@ -17,11 +17,12 @@ import (
 // What All does cannot be undone, so each test is played by a process of its
 // own: the test binary, with CATCH_TEST_ROLE.
 var roles = map[string]func() error{
-	"every":  everySignal,
-	"storm":  storm,
-	"fault":  faults,
-	"pipe":   brokenPipe,
-	"forked": forked,
+	"every":   everySignal,
+	"storm":   storm,
+	"fault":   faults,
+	"pipe":    brokenPipe,
+	"forked":  forked,
+	"blocked": inheritedBlocked,
 }
 
 func TestMain(m *testing.M) {
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 func play(t *testing.T, role string, command ...string) {
 	t.Helper()
 	if command == nil {
-		command = []string{"/proc/self/exe"}
+		command = []string{exe(t)}
 	}
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "CATCH_TEST_ROLE="+role)
@@ -53,6 +54,20 @@ func TestNoneIsLostBesideAllocationAndGC(t *testing.T) { play(t, "storm") }
 func TestFaultsOfOurOwnStayPanics(t *testing.T)        { play(t, "fault") }
 func TestABrokenPipeIsAnError(t *testing.T)            { play(t, "pipe") }
 func TestChildrenStartWithDefaults(t *testing.T)       { play(t, "forked") }
+
+// What has started minirun may have signals blocked, and execve keeps that.
+func TestBlockedByTheCallerIsCaughtToo(t *testing.T) {
+	play(t, "blocked", "env", "--block-signal=USR1", "--block-signal=RTMIN+3", exe(t))
+}
+
+func exe(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // The handlers of the other architecture run under qemu's user mode, which
 // keeps some real-time signals for itself and starts no program that is not
@@ -80,8 +95,9 @@ func TestHandlersOfTheOtherArchitecture(t *testing.T) {
 func come(fd, n int) ([]byte, error) {
 	var all []byte
 	for len(all) < n {
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 60_000); err != nil && err != unix.EINTR {
-			return nil, err
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 60_000)
+		if err == nil && ready == 0 {
+			return all, fmt.Errorf("no signal in a minute, after %d", len(all))
 		}
 		buf := make([]byte, 4096)
 		m, err := unix.Read(fd, buf)
@@ -118,6 +134,24 @@ func everySignal() error {
 	slices.Sort(got) // other threads may take them
 	if !bytes.Equal(got, sent) {
 		return fmt.Errorf("caught %v, sent %v", got, sent)
+	}
+	return nil
+}
+
+func inheritedBlocked() error {
+	if err := unix.Kill(os.Getpid(), unix.SIGUSR1); err != nil { // pending from before
+		return err
+	}
+	fd, err := All()
+	if err != nil {
+		return err
+	}
+	if err := unix.Kill(os.Getpid(), 37); err != nil {
+		return err
+	}
+	got, err := come(fd, 2)
+	if err != nil || !slices.Contains(got, byte(unix.SIGUSR1)) || !slices.Contains(got, 37) {
+		return fmt.Errorf("caught %v: %w", got, err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/signal"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -53,8 +54,26 @@ var All = sync.OnceValues(func() (int, error) {
 			errs = append(errs, catch(sig))
 		}
 	}
+	errs = append(errs, unblock())
 	return pipe[0], errors.Join(errs...)
 })
+
+// unblock sees to it that a signal that this process has inherited as blocked
+// reaches a thread. Every thread of the Go runtime keeps the inherited mask, but
+// for what would end the process, so one is set apart that has none.
+func unblock() error {
+	var mask unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask); err != nil || mask == (unix.Sigset_t{}) {
+		return err
+	}
+	opened := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		opened <- unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil)
+		select {}
+	}()
+	return <-opened
+}
 
 func catch(sig unix.Signal) error {
 	write, writeUnlessFault, restorer := handlers()
