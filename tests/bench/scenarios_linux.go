@@ -30,6 +30,7 @@ func scenarios() []scenario {
 		{name: "start-up (`--version`)", unit: "ms", do: version, bare: version},
 		{name: "`run` /bin/true", unit: "ms", do: runTrue(plainTrue), bare: bareTrue},
 		{name: "`run` /bin/true, docker's config", unit: "ms", do: runTrue(dockerTrue)},
+		{name: "the same without docker's seccomp profile", unit: "ms", do: runTrue(dockerOpen)},
 		{name: "`create` + `start` + `delete -f`", unit: "ms", do: cycle(plainSleep)},
 		{name: "`create` + `start` + `delete -f`, docker's config", unit: "ms", do: cycle(dockerSleep)},
 		{name: "`state`", unit: "ms", do: onRunning("state", "ID")},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -26,6 +27,7 @@ type stage struct {
 const (
 	plainTrue, plainSleep   = "plain-true", "plain-sleep"
 	dockerTrue, dockerSleep = "docker-true", "docker-sleep"
+	dockerOpen              = "docker-open"                // dockerTrue without the seccomp profile
 	plainForks, otherForks  = "plain-forks", "other-forks" // which run at the same time
 )
 
@@ -42,7 +44,7 @@ func newStage() (*stage, error) {
 		return nil, err
 	}
 	s := &stage{dir: dir, null: null}
-	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep, plainForks, otherForks} {
+	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep, dockerOpen, plainForks, otherForks} {
 		if err := s.bundle(b); err != nil {
 			return nil, err
 		}
@@ -56,15 +58,15 @@ func (s *stage) close() {
 	os.RemoveAll(s.dir)
 }
 
-// bundle writes one bundle; the config of docker is without the seccomp
-// profile, the hook of its network, and the zeros that stand for nothing.
+// bundle writes one bundle; the config of docker is without the hook of its
+// network, and the zeros that stand for nothing.
 func (s *stage) bundle(name string) error {
 	dir := filepath.Join(s.dir, name)
 	if err := rig.MakeRootfs(filepath.Join(dir, "rootfs")); err != nil {
 		return err
 	}
 	spec := rig.Spec("bench")
-	if name == dockerTrue || name == dockerSleep {
+	if strings.HasPrefix(name, "docker-") {
 		var err error
 		if spec, err = rig.Recorded("docker"); err != nil {
 			return err
@@ -78,11 +80,14 @@ func (s *stage) bundle(name string) error {
 	}
 	spec.Process.Args = []string{"/bin/sleep", "1000"}
 	switch name {
-	case plainTrue, dockerTrue:
+	case plainTrue, dockerTrue, dockerOpen:
 		spec.Process.Args = []string{"/bin/true"}
 	case plainForks, otherForks:
 		spec.Linux.CgroupsPath += name
 		spec.Process.Args = []string{"/bin/sh", "-c", forkLoop}
+	}
+	if name == dockerOpen {
+		spec.Linux.Seccomp = nil
 	}
 	spec.Root = &specs.Root{Path: "rootfs", Readonly: spec.Root.Readonly}
 	return rig.WriteBundle(dir, spec)
