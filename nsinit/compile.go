@@ -82,6 +82,7 @@ type builder struct {
 	inUser    bool                   // from here on in the container's user namespace
 	stdioDone bool                   // the standard streams are the container's user's
 	named     bool                   // hostname and domainname are set
+	skip      string                 // label after a hierarchy that a user may have no cgroup in
 	joining   *Join                  // exec: the container to join
 
 	proc      *Cell      // a procfs that only minirun sees, while it is open

@@ -44,14 +44,31 @@ func (b *builder) hierarchyDir(why string, base *Cell, name string) {
 
 func (b *builder) hierarchy(m mounting, h CgroupMount) {
 	why := m.why + ": " + h.Name
+	mount := b.hierarchyMount(why, m, h)
 	at := b.open(why, "target", "openat2", b.in(path.Join(m.dest, h.Name),
 		unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)...)
-	b.attach(why, b.hierarchyMount(why, m, h), at)
+	b.attach(why, mount, at)
+	if b.skip != "" {
+		b.here(b.skip)
+		b.skip = ""
+	}
+}
+
+// bound is the container's own directory. A user may have been allowed none:
+// the place stays empty then.
+func (b *builder) bound(why string, h CgroupMount) *Cell {
+	fd, none := &Cell{Name: "mount"}, []On(nil)
+	if b.facts.Rootless || b.facts.InUserNS {
+		b.skip = b.fresh("none")
+		none = divert(b.skip, unix.ENOENT)
+	}
+	b.do(why, Call{Name: "open_tree", Args: []Arg{atFDCWD, str(h.Dir), bindFlags(false)}, Result: fd, On: none})
+	return fd
 }
 
 func (b *builder) hierarchyMount(why string, m mounting, h CgroupMount) *Cell {
 	if !b.ns.has(unix.CLONE_NEWCGROUP) {
-		fd := b.open(why, "mount", "open_tree", atFDCWD, str(h.Dir), bindFlags(false))
+		fd := b.bound(why, h)
 		b.setattr(why, fd, m.opts.Attr, false)
 		return fd
 	}

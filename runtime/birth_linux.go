@@ -28,11 +28,12 @@ type birth struct {
 	facts  nsinit.Facts
 	plan   *nsinit.Plan
 
-	dir     *Dir // the claimed directory, locked
-	rec     Record
-	making  chan madeGroup // the cgroup is being made; nil: no longer, or not by us
-	grouped bool           // the cgroup was made, or half of it
-	inGroup bool           // the fork placed the init there
+	dir       *Dir // the claimed directory, locked
+	rec       Record
+	making    chan madeGroup // the cgroup is being made; nil: no longer, or not by us
+	grouped   bool           // the cgroup was made, or half of it
+	inGroup   bool           // the fork placed the init there
+	ungrouped error          // why there is none
 
 	attend       func() error // waits for a report, or knows that none will come
 	image        int          // memfd that the init executes

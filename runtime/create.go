@@ -75,8 +75,13 @@ func (b *birth) settle() error {
 	return b.announce()
 }
 
-// announce gives the caller what it asked for: a pidfd and a pid file.
+// announce gives the caller what it asked for: a pidfd and a pid file. It warns
+// of what is lacking now that nothing failed: of more than one line an engine
+// may take the first for the error.
 func (b *birth) announce() error {
+	if b.ungrouped != nil {
+		b.rt.warn("the container has no cgroup: " + b.ungrouped.Error())
+	}
 	if path := b.opts.PidfdSocket; path != "" {
 		if err := sendPidfd(path, b.pidfd); err != nil {
 			return fmt.Errorf("pidfd socket %s: %w", path, err)

@@ -26,7 +26,7 @@ func (b *birth) withoutGroup(cause error) error {
 	case !b.ownPidNS():
 		return fmt.Errorf("without a PID namespace of its own a container needs a cgroup, or its processes could not be found: %w", cause)
 	}
-	b.rt.warn("the container has no cgroup: " + cause.Error())
+	b.ungrouped = cause
 	b.grouped, b.group, b.rec.Cgroups = false, cgroups.Restore(nil), nil
 	return nil
 }

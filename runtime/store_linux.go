@@ -30,10 +30,12 @@ type Store struct {
 
 // DefaultRoot is where the state is kept when nobody says: /run/minirun, the
 // same whatever the environment, or for a user who is not root
-// $XDG_RUNTIME_DIR/minirun.
-func DefaultRoot(euid int, xdgRuntimeDir string) string {
-	if euid != 0 && xdgRuntimeDir != "" {
-		return filepath.Join(xdgRuntimeDir, "minirun")
+// $XDG_RUNTIME_DIR/minirun. Root of a user namespace is a user, as podman is
+// without privileges, unless $USER is root, whose /run may be a container's own.
+func DefaultRoot(euid int, env func(string) string, inUserNS func() bool) string {
+	xdg := env("XDG_RUNTIME_DIR")
+	if xdg != "" && (euid != 0 || env("USER") != "root" && inUserNS()) {
+		return filepath.Join(xdg, "minirun")
 	}
 	return "/run/minirun"
 }

@@ -329,16 +329,23 @@ func TestDamagedRecordIsAnErrorThatNamesTheFile(t *testing.T) {
 
 func TestDefaultRoot(t *testing.T) {
 	for _, tt := range []struct {
-		euid int
-		xdg  string
-		want string
+		euid      int
+		xdg, user string
+		inUserNS  bool
+		want      string
 	}{
-		{0, "", "/run/minirun"},
-		{0, "/run/user/0", "/run/minirun"},
-		{1000, "", "/run/minirun"},
-		{1000, "/run/user/1000", "/run/user/1000/minirun"},
+		{0, "", "", false, "/run/minirun"},
+		{0, "/run/user/0", "root", false, "/run/minirun"},
+		{0, "/run/user/0", "", false, "/run/minirun"},
+		{0, "/run/user/0", "root", true, "/run/minirun"},
+		{0, "/run/user/1000", "joe", true, "/run/user/1000/minirun"},
+		{0, "/run/user/1000", "", true, "/run/user/1000/minirun"},
+		{0, "", "joe", true, "/run/minirun"},
+		{1000, "", "", false, "/run/minirun"},
+		{1000, "/run/user/1000", "root", false, "/run/user/1000/minirun"},
 	} {
-		if got := DefaultRoot(tt.euid, tt.xdg); got != tt.want {
+		env := func(name string) string { return map[string]string{"XDG_RUNTIME_DIR": tt.xdg, "USER": tt.user}[name] }
+		if got := DefaultRoot(tt.euid, env, func() bool { return tt.inUserNS }); got != tt.want {
 			t.Errorf("%+v: got %s", tt, got)
 		}
 	}

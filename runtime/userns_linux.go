@@ -219,14 +219,17 @@ func limitFacts(f *nsinit.Facts, limits []specs.POSIXRlimit) error {
 	return nil
 }
 
+// InUserNS says whether minirun is in another user namespace than the one
+// that the kernel began with. One that cannot be looked at is taken for that.
+func InUserNS() bool {
+	const initial = 0xEFFFFFFD // PROC_USER_INIT_INO, include/linux/proc_ns.h
+	var st unix.Stat_t
+	return unix.Stat("/proc/self/ns/user", &st) == nil && st.Ino != initial
+}
+
 // userFacts are those of a container's user namespace, and of minirun's own.
 func userFacts(f *nsinit.Facts, s *specs.Spec) error {
-	var st unix.Stat_t
-	if err := unix.Stat("/proc/self/ns/user", &st); err != nil {
-		return fmt.Errorf("stat /proc/self/ns/user: %w", err)
-	}
-	const initial = 0xEFFFFFFD // PROC_USER_INIT_INO, include/linux/proc_ns.h
-	f.InUserNS = st.Ino != initial
+	f.InUserNS = InUserNS()
 	if ns := bundles.Namespace(s.Linux, specs.UserNamespace); ns != nil && ns.Path != "" {
 		f.UIDMappings = joinedMappings(ns.Path)
 	}

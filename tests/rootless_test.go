@@ -125,6 +125,24 @@ func TestRootlessLife(t *testing.T) {
 	u.ok("delete", c.ID)
 }
 
+// Without a cgroup there is none to show, and an error is the first line: what
+// engines take for the reason.
+func TestRootlessCgroupMountAndErrors(t *testing.T) {
+	u := unprivileged(t)
+	u.MinirunOnly("an empty place, and errors before warnings")
+	host := func(s *specs.Spec) {
+		rig.HostNamespace(specs.CgroupNamespace)(s)
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: []string{"ro"}})
+	}
+	if x := u.container(host, rig.Sh("ls /sys/fs/cgroup/pids | wc -l")).RunWith(u.opts); x.Stdout != "0\n" && !rig.OnlyV2() {
+		t.Errorf("code %d: %s%s", x.Code, x.Stdout, x.Stderr)
+	}
+	x := u.container(rig.Args("/no/such")).CreateWith(u.opts)
+	if x.Code == 0 || strings.Count(x.Stderr, "\n") != 1 || !strings.Contains(x.Stderr, "no such file") {
+		t.Errorf("code %d: %s", x.Code, x.Stderr)
+	}
+}
+
 // What the kernel shows of a rootless container: one id, no groups, a hostile
 // root that cannot reach the host's cgroups, and no capability outside.
 func TestRootlessInside(t *testing.T) {

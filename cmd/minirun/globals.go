@@ -57,7 +57,7 @@ func (a *app) configure() (err error) {
 		}
 	}
 	if a.root == "" {
-		a.root = runtime.DefaultRoot(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR"))
+		a.root = runtime.DefaultRoot(os.Geteuid(), os.Getenv, runtime.InUserNS)
 	}
 	if a.root, err = filepath.Abs(a.root); err != nil {
 		return err

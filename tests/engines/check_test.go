@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,8 +59,9 @@ type session struct {
 	rt      runtime
 	client  []string // the program and its global flags
 	env     []string
-	run     []string // flags of run and create
-	remove  []string // the verb that ends and removes a container, with its flags
+	run     []string            // flags of run and create
+	user    *syscall.Credential // whose client it is; nil: ours
+	remove  []string            // the verb that ends and removes a container, with its flags
 	cleanup []cleanup
 }
 
@@ -117,6 +119,7 @@ func (s *session) feed(stdin string, args ...string) result {
 	all := append(append([]string{}, s.client[1:]...), args...)
 	cmd := exec.CommandContext(ctx, s.client[0], all...)
 	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = s.env, &out, &errs, 5*time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user}
 	cmd.Dir = s.r.Mkdir("cwd") // conmon writes a file there when memory runs out
 	if stdin != "" {
 		cmd.Stdin = strings.NewReader(stdin)

@@ -107,18 +107,26 @@ func prepare() error {
 	return giveIDs()
 }
 
-// giveIDs gives podman ids for --userns=auto, and docker for userns-remap.
+// giveIDs makes a user without privileges, and gives ids to podman for
+// --userns=auto, to docker for userns-remap, and to the user.
 func giveIDs() error {
-	const ids = "/run/subid"
-	if err := os.WriteFile(ids, []byte("containers:1000000:1000000\ndaemon:200000:65536\n"), 0o644); err != nil {
-		return err
-	}
-	for _, path := range []string{"/etc/subuid", "/etc/subgid"} {
-		if err := unix.Mount(ids, path, "", unix.MS_BIND, ""); err != nil {
+	add := func(path, text string) error {
+		old, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		own := "/run/" + filepath.Base(path)
+		if err := os.WriteFile(own, append(old, text...), 0o644); err != nil {
+			return err
+		}
+		if err := unix.Mount(own, path, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", path, err)
 		}
+		return nil
 	}
-	return nil
+	ids := fmt.Sprintf("containers:1000000:1000000\ndaemon:%d:65536\n%s:300000:65536\n", mapped, userName)
+	return errors.Join(add("/etc/passwd", fmt.Sprintf("%s:x:%d:%d::/:/bin/sh\n", userName, userID, userID)), add("/etc/group", fmt.Sprintf("%s:x:%d:\n", userName, userID)),
+		add("/etc/subuid", ids), add("/etc/subgid", ids))
 }
 
 // build compiles minirun in its own module.

@@ -25,9 +25,11 @@ const (
 )
 
 // hostIDs are the user and the group of a process, on the host.
-func hostIDs(pid int) string {
+func hostIDs(pid int) string { return owner(fmt.Sprintf("/proc/%d", pid)) }
+
+func owner(path string) string {
 	var st unix.Stat_t
-	if err := unix.Stat(fmt.Sprintf("/proc/%d", pid), &st); err != nil {
+	if err := unix.Stat(path, &st); err != nil {
 		return err.Error()
 	}
 	return fmt.Sprintf("%d:%d", st.Uid, st.Gid)
