@@ -115,15 +115,6 @@ func TestWithoutTheHelperTheNextSourceIsTaken(t *testing.T) {
 	steppedDown(t, readTimeline(r, r.Path("file.json")), "tracefs", []string{noBPF}, false)
 }
 
-// What the kernel tells are the pids of the host: within a PID namespace nobody could make use of them.
-func TestWithinAPIDNamespaceProcIsLeft(t *testing.T) {
-	r := observeRig(t)
-	c := r.Container(rig.Sh("exit 4"))
-	x := c.RunWith([]rig.Option{within("/usr/bin/unshare", "--fork", "--pid", "--mount-proc")}, "--observe", r.Path("file.json"))
-	wants(t, x, 4, noBPF+"observe from within a container", noTracefs+"observe from within a container")
-	steppedDown(t, readTimeline(r, r.Path("file.json")), "proc", []string{noBPF, noTracefs}, false)
-}
-
 // inUserNamespace makes the runtime's user root in a user namespace, who is
 // nobody outside, and gives it other namespaces.
 func inUserNamespace(flags uintptr) rig.Option {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -110,17 +111,30 @@ func (s *Set) makeMaps(ring uint32) error {
 	return nil
 }
 
+// attach loads the programs, each while the verifier is at the others, and
+// then attaches them.
 func (s *Set) attach(k *kernel, level int16) error {
 	maps := mapFDs{s.ring.FD(), s.control.FD(), s.zombies.FD(), s.groups.FD()}
+	var fds [len(programs)]int
+	var errs [len(programs)]error
+	var all sync.WaitGroup
 	for i := range programs {
 		p := &programs[i]
-		fd, err := load(p.point, p.assemble(k, level, maps), k.points[p.point])
-		if err != nil {
-			return err
+		all.Go(func() { fds[i], errs[i] = load(p.point, p.assemble(k, level, maps), k.points[p.point]) })
+	}
+	all.Wait()
+	for i, fd := range fds {
+		if errs[i] == nil {
+			s.fds = append(s.fds, fd)
 		}
-		s.fds = append(s.fds, fd)
-		if fd, err = attachAt(fd); err != nil {
-			return fmt.Errorf("attach to tracepoint %s: %w", p.point, err)
+	}
+	for i, fd := range fds {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		fd, err := attachAt(fd)
+		if err != nil {
+			return fmt.Errorf("attach to tracepoint %s: %w", programs[i].point, err)
 		}
 		s.fds = append(s.fds, fd)
 	}
