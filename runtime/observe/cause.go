@@ -70,8 +70,12 @@ func (b *builder) judgeExit(p *Process) {
 // unseen says what a source that sees no signals can say of one.
 func (b *builder) unseen(p *Process, sig uint8) string {
 	name := signals.Name(int(sig))
-	if init := b.First; sig == sigkill && init != nil && init.killer != nil && init.killer.Time <= p.End && init != p {
+	switch init := b.First; {
+	case sig != sigkill || init == nil || init == p:
+	case init.killer != nil && init.killer.Time <= p.End:
 		return name + ", as it seems of zap: " + init.label("") + " had been killed"
+	case init.End != 0 && init.End <= p.End:
+		return name + ", as it seems of zap: " + init.label("") + " had ended"
 	}
 	return name + " by whom this source does not see"
 }

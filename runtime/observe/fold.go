@@ -46,7 +46,7 @@ func (b *builder) fold(e *Entry) {
 // headed folds what minirun says at the beginning of a section into its heading.
 func (b *builder) headed(e *Entry) {
 	head := b.open
-	if head != nil && head.Kind == Rung && head.Pair == nil && head.Who == e.Who && e.Time-head.Time < soon {
+	if head != nil && head.Kind == Rung && head.Pair == nil && head.Who == e.Who && e.Time-head.Time < patience {
 		head.Pair, e.Folded = e, true
 	}
 }

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func recorded(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*/*.jsonl")
-	if err != nil || len(files) < 14 {
+	if err != nil || len(files) != 21 {
 		t.Fatalf("%d recordings: %v", len(files), err)
 	}
 	return files
@@ -100,6 +100,25 @@ func TestATimelineSaysWhatHappened(t *testing.T) {
 	}
 }
 
+// What is left of the same stories to a source that sees no signals.
+func TestWhatProcSaysOfIt(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"init":    {"──TERM→ 1 minirun-init  kill, by pidfd_send_signal; predicted pending: PID 1 blocks SIGTERM", "SIGTERM by whom this source does not see", "ended with 0"},
+		"oom":     {"ended with 137 = 128+9 (SIGKILL): SIGKILL by whom this source does not see"},
+		"abort":   {"ended with 139 = 128+11 (SIGSEGV): SIGSEGV by whom this source does not see"},
+		"held":    {"3 sleep a zombie, not waited for by nsenter", "3 sleep         is reaped", "SIGKILL from minirun"},
+		"nested":  {"4/1", "5/2 sleep", "2 unshare       ends with 143 = 128+15 (SIGTERM)", "as it seems of zap: 1 sh had ended", "ended with 7"},
+		"reraise": {"predicted handler: PID 1 has a handler for SIGTERM", "predicted ignored: PID 1 has no handler for SIGTERM", "ended with 137"},
+	} {
+		got := text(t, "testdata/proc/"+name+".jsonl")
+		for _, line := range lines {
+			if !strings.Contains(got, line) {
+				t.Errorf("%s does not say %q:\n%s", name, line, got)
+			}
+		}
+	}
+}
+
 // A source that sees no signals says what it supposes, and that it does.
 func TestAPredictedTimelineSaysSo(t *testing.T) {
 	got := text(t, "testdata/proc/stop.jsonl")
@@ -130,29 +149,57 @@ var (
 	blanks   = regexp.MustCompile(` +`)
 )
 
-// Two sources of the same story: what one tells and the other does not is listed, and README explains it.
+// Two sources of the same story: what one tells and the other does not is
+// listed, and README explains it. Of proc, which tells least, what it alone
+// says is listed, and how many entries of each kind the two others have more.
 func TestTheSourcesDifferAsListed(t *testing.T) {
 	var out strings.Builder
 	for _, file := range recorded(t) {
-		name, ok := strings.CutPrefix(file, "testdata/bpf/")
+		file, ok := strings.CutPrefix(file, "testdata/bpf/")
 		if !ok {
 			continue
 		}
-		lines := map[string]int{}
-		for source, sign := range map[string]int{"bpf": 1, "tracefs": -1} {
-			for line := range strings.Lines(text(t, "testdata/"+source+"/"+name)) {
-				line = blanks.ReplaceAllString(byChance.ReplaceAllString(line, ""), " ")
-				lines[strings.TrimSpace(line)] += sign
+		name := strings.TrimSuffix(file, ".jsonl")
+		bpf, tracefs, proc := linesOf(t, "bpf", file), linesOf(t, "tracefs", file), linesOf(t, "proc", file)
+		more(&out, name+": bpf: ", bpf, tracefs)
+		more(&out, name+": tracefs: ", tracefs, bpf)
+		for line, n := range tracefs {
+			bpf[line] = max(bpf[line], n)
+		}
+		more(&out, name+": proc: ", proc, bpf)
+		kinds := map[Kind]int{}
+		for source, sign := range map[string]int{"bpf": 1, "proc": -1} {
+			for _, e := range load(t, "testdata/"+source+"/"+file).Entries {
+				if !e.Folded {
+					kinds[e.Kind] += sign
+				}
 			}
 		}
-		for _, line := range slices.Sorted(maps.Keys(lines)) {
-			switch n := lines[line]; {
-			case n > 0:
-				fmt.Fprintf(&out, "%s: bpf: %s\n", strings.TrimSuffix(name, ".jsonl"), line)
-			case n < 0:
-				fmt.Fprintf(&out, "%s: tracefs: %s\n", strings.TrimSuffix(name, ".jsonl"), line)
+		fmt.Fprintf(&out, "%s: not by proc:", name)
+		for kind := Fork; kind <= lastKind; kind++ {
+			if n := kinds[kind]; n > 0 {
+				fmt.Fprintf(&out, " %d %s", n, kind)
 			}
 		}
+		out.WriteString("\n")
 	}
 	golden(t, "testdata/differences.txt", []byte(out.String()))
+}
+
+// linesOf counts the lines of a recording's text, without what is different by chance.
+func linesOf(t *testing.T, source, name string) map[string]int {
+	lines := map[string]int{}
+	for line := range strings.Lines(text(t, "testdata/"+source+"/"+name)) {
+		lines[strings.TrimSpace(blanks.ReplaceAllString(byChance.ReplaceAllString(line, ""), " "))]++
+	}
+	return lines
+}
+
+// more lists what there is more of in one text than in another.
+func more(out *strings.Builder, head string, a, b map[string]int) {
+	for _, line := range slices.Sorted(maps.Keys(a)) {
+		if a[line] > b[line] {
+			out.WriteString(head + line + "\n")
+		}
+	}
 }

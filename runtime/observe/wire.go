@@ -38,7 +38,8 @@ const (
 //	104      Target: the same                                                  40 bytes
 //	144 u64  zero (room to grow)
 //
-// Text follows, without a NUL. Caught and Ignored do not travel.
+// Caught and Ignored follow, a u64 each, if HasActions is set, which no eBPF
+// program does; and then Text, without a NUL.
 const (
 	WireTime        = 0
 	WireKind        = 8
@@ -73,6 +74,9 @@ const (
 	WireTaskSize = 40
 )
 
+// wireActions is the size of Caught and Ignored.
+const wireActions = 16
+
 // AppendWire appends the record of an event; a text is cut at WireTextMax.
 func AppendWire(dst []byte, e *Event) []byte {
 	text := e.Text[:min(len(e.Text), WireTextMax)]
@@ -93,6 +97,9 @@ func AppendWire(dst []byte, e *Event) []byte {
 	le.PutUint64(b[WireRealBlocked:], uint64(e.RealBlocked))
 	e.Task.put(b[WireTask:])
 	e.Target.put(b[WireTarget:])
+	if e.Known(HasActions) {
+		dst = le.AppendUint64(le.AppendUint64(dst, uint64(e.Caught)), uint64(e.Ignored))
+	}
 	return append(dst, text...)
 }
 
@@ -115,7 +122,11 @@ func DecodeWire(b []byte) (e Event, size int, err error) {
 	if text > WireTextMax {
 		return e, 0, fmt.Errorf("decode record: a text of %d bytes", text)
 	}
-	if size = WireSize + int(text); len(b) < size {
+	head := WireSize
+	if Has(le.Uint16(b[WireHas:]))&HasActions != 0 {
+		head += wireActions
+	}
+	if size = head + int(text); len(b) < size {
 		return e, 0, nil
 	}
 	e = Event{
@@ -129,8 +140,11 @@ func DecodeWire(b []byte) (e Event, size int, err error) {
 	}
 	e.Task.get(b[WireTask:])
 	e.Target.get(b[WireTarget:])
+	if e.Known(HasActions) {
+		e.Caught, e.Ignored = signals.Set(le.Uint64(b[WireSize:])), signals.Set(le.Uint64(b[WireSize+8:]))
+	}
 	if text > 0 {
-		e.Text = string(b[WireSize:size])
+		e.Text = string(b[head:size])
 	}
 	return e, size, e.check()
 }

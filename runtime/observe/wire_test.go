@@ -19,21 +19,27 @@ func sample() Event {
 }
 
 func TestARecordComesBackAsItWas(t *testing.T) {
-	want := sample()
-	b := AppendWire([]byte("x"), &want)
-	if len(b) != 1+WireSize+len(want.Text) {
-		t.Fatalf("%d bytes", len(b))
-	}
-	got, size, err := DecodeWire(append(b[1:], "the next one"...))
-	if err != nil || got != want || size != len(b)-1 {
-		t.Fatalf("got  %+v, %d, %v\nwant %+v, %d", got, size, err, want, len(b)-1)
-	}
-	for n := range size {
-		if _, size, err := DecodeWire(b[1 : 1+n]); size != 0 || err != nil {
-			t.Fatalf("of %d bytes it took %d: %v", n, size, err)
+	plain := sample()
+	actions := sample()
+	actions.Has, actions.Caught, actions.Ignored = actions.Has|HasActions, 1<<14, 1<<63|1
+	bare := actions
+	bare.Text = ""
+	for _, want := range []Event{plain, actions, bare} {
+		b := AppendWire([]byte("x"), &want)
+		got, size, err := DecodeWire(append(b[1:], "the next one"...))
+		if err != nil || got != want || size != len(b)-1 {
+			t.Fatalf("got  %+v, %d, %v\nwant %+v, %d", got, size, err, want, len(b)-1)
+		}
+		for n := range size {
+			if _, size, err := DecodeWire(b[1 : 1+n]); size != 0 || err != nil {
+				t.Fatalf("of %d bytes it took %d: %v", n, size, err)
+			}
 		}
 	}
-	if name := got.Task.Name(); name != "a name that is " {
+	if n := len(AppendWire(nil, &plain)); n != WireSize+len(plain.Text) {
+		t.Errorf("%d bytes", n)
+	}
+	if name := plain.Task.Name(); name != "a name that is " {
 		t.Errorf("name %q: the kernel keeps 15 bytes", name)
 	}
 }

@@ -1,9 +1,11 @@
 package proc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -143,15 +145,25 @@ func (s *Source) more() error {
 	if err != nil {
 		return fmt.Errorf("poll: %w", err)
 	}
-	for i, fd := range fds {
-		if f := of[i]; f != nil && fd.Revents != 0 {
-			s.tell(f, EndOf(f.pidfd, f.task.Pid, fd.Revents))
-		}
+	for _, i := range eldestFirst(fds, of) {
+		s.tell(of[i], EndOf(of[i].pidfd, of[i].task.Pid, fds[i].Revents))
 	}
 	unix.Read(s.bell, make([]byte, 8)) // EAGAIN: it was not rung
 	s.missed()
 	s.look()
 	return nil
+}
+
+// eldestFirst are the indices of those who have ended, in the order of their
+// pids inside: the end of PID 1 is that of the others too.
+func eldestFirst(fds []unix.PollFd, of []*followed) (list []int) {
+	for i, f := range of {
+		if f != nil && fds[i].Revents != 0 {
+			list = append(list, i)
+		}
+	}
+	slices.SortFunc(list, func(a, b int) int { return cmp.Compare(of[a].task.Inside, of[b].task.Inside) })
+	return list
 }
 
 // missed finds who was reaped on a kernel whose pidfds have no POLLHUP.
@@ -178,8 +190,11 @@ func (s *Source) pollSet() (fds []unix.PollFd, of []*followed) {
 	return fds, of
 }
 
-// tell tells of an end, and of the reaping.
+// tell tells of an end, and of the reaping. A zombie still has the name that it had last.
 func (s *Source) tell(f *followed, end Ending) {
+	if now, ok := s.namespace.Look(f.task.Pid); ok && !end.Reaped {
+		f.task = now
+	}
 	e := observe.Event{Time: Now(), Origin: observe.Proc, Task: f.task, Status: end.Status}
 	if end.Known {
 		e.Has |= observe.HasStatus

@@ -87,9 +87,9 @@ func (t *Teller) Signal(sig, pid int, how string) {
 func (t *Teller) Predict(sig, pid int, to signals.Task, a signals.Answer) {
 	e := observe.Event{
 		Kind: observe.Generate, Evidence: observe.Predicted, Origin: observe.Proc, Signal: uint8(sig), Result: uint8(a.Result),
-		Flags: observe.FlagGroup, Has: observe.HasResult | observe.HasCode | observe.HasGroup | observe.HasMasks | observe.HasTarget,
-		Blocked: to.Blocked,
-		Target:  observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: observe.Comm(to.Name)},
+		Flags: observe.FlagGroup, Has: observe.HasResult | observe.HasCode | observe.HasGroup | observe.HasMasks | observe.HasActions | observe.HasTarget,
+		Blocked: to.Blocked, Caught: to.Caught, Ignored: to.Ignored,
+		Target: observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: observe.Comm(to.Name)},
 	}
 	for _, flag := range []struct {
 		on bool
