@@ -40,7 +40,7 @@ func CompileExec(spec *specs.Spec, p *specs.Process, f Facts, j Join) (*Plan, er
 	b.joining, b.plan.Staged = &j, true
 	b.inherit()
 	for _, phase := range []func(){
-		b.enter, b.attend, b.clean, b.openRoot, b.console, b.closeRoot, b.openLabels, b.identity, b.lookup, b.writeLabels, b.seccomp, b.execve,
+		b.enter, b.attend, b.clean, b.openRoot, b.console, b.closeRoot, b.openLabels, b.identity, b.lookup, b.writeLabels, b.keepReport, b.seccomp, b.execve,
 	} {
 		phase()
 		if b.err != nil {

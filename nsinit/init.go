@@ -21,6 +21,10 @@ import (
 // then an orphan that ends is gone in the same moment, by the kernel's doing
 // and on the orphan's own time, and the init is not woken (init_watch.go).
 // Elsewhere it reaps them itself (init_loop.go).
+//
+// For exec it is a subreaper (Join): not PID 1 but the further process itself,
+// above the program, and what that orphans is adopted by it. It sends nothing
+// but to the program, and ends with the last of its children.
 type Init struct {
 	Forward Forward
 	Wait    InitWait
@@ -55,13 +59,21 @@ type ExitCode struct{ From, To int }
 // one character, so that created and running look different.
 const initName = "minirun-init"
 
+// initName of a subreaper tells it from PID 1.
+func (b *builder) initName() string {
+	if b.joining != nil {
+		return "minirun-subreap"
+	}
+	return initName
+}
+
 // keepReport lets the init have the report descriptor: it reports, with step
 // numbers that go on from the plan's, whether its child's execve succeeded.
 func (b *builder) keepReport() {
 	if b.facts.Init == nil {
 		return
 	}
-	if b.ns.created&unix.CLONE_NEWPID == 0 {
+	if b.joining == nil && b.ns.created&unix.CLONE_NEWPID == 0 {
 		b.fail("--init: linux.namespaces has no PID namespace of the container's own, and an init that is not PID 1 would adopt nothing")
 		return
 	}
@@ -73,7 +85,7 @@ func (b *builder) keepReport() {
 // arguments and environment are in the init's image, where an execve finds
 // them; the init has them too, for whoever reads /proc/1/cmdline and environ.
 func (b *builder) becomeInit() {
-	args := append([]string{initName}, b.spec.Process.Args...)
+	args := append([]string{b.initName()}, b.spec.Process.Args...)
 	b.call("exec the built-in init", "execveat", b.fd(Inherit{Role: RoleInit}), str(""),
 		vector(args), vector(b.environ()), sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"))
 	b.plan.Init = b.initPlan(*b.facts.Init)
@@ -83,7 +95,7 @@ func (b *builder) becomeInit() {
 
 func (b *builder) initPlan(in Init) *Plan {
 	i := &initBuilder{
-		builder: builder{spec: b.spec, facts: b.facts, plan: &Plan{Arch: b.plan.Arch, Report: b.plan.Report}},
+		builder: builder{spec: b.spec, facts: b.facts, plan: &Plan{Arch: b.plan.Arch, Report: b.plan.Report}, joining: b.joining},
 		init:    in,
 		pid:     &Cell{Name: "pid"},
 		status:  &Cell{Name: "status", Data: space(4, "&status")},
@@ -99,7 +111,10 @@ func (b *builder) initPlan(in Init) *Plan {
 	} else {
 		i.reaping()
 	}
-	if in.Wait == WaitAll {
+	switch {
+	case i.joining != nil:
+		i.outlive()
+	case in.Wait == WaitAll:
 		i.others()
 	}
 	i.leave()

@@ -12,14 +12,9 @@ import (
 // they do (zap_pid_ns_processes). Signals go to all from here on.
 func (b *initBuilder) others() {
 	all, told := sym(^uint64(0), "-1"), &Cell{Name: "told"}
-	if b.watches {
-		b.call("the init has to hear from here on when the last one ends", "rt_sigaction", signal(unix.SIGCHLD),
-			b.shared(words("{sa_handler=SIG_DFL}", 0, 0, 0, 0)), null, num(8))
-	}
+	b.hears()
 	b.here("gather")
-	b.do("reap, and leave when nobody is left", Call{Name: "wait4", Result: b.dead, On: divert("leave", unix.ECHILD),
-		Args: []Arg{num(-1), null, sym(unix.WNOHANG, "WNOHANG"), null}})
-	b.do("one has ended", If{Cell: b.dead, Cmp: Ne, Value: num(0), To: "gather"})
+	b.gather()
 	if b.init.Grace != 0 {
 		b.do("the others know", If{Cell: told, Cmp: Ne, Value: num(0), To: "rest"})
 		b.do("the others know", Set{Cell: told, A: num(1)})
@@ -30,6 +25,34 @@ func (b *initBuilder) others() {
 	if b.init.Grace != 0 {
 		b.rest(all)
 	}
+}
+
+// outlive is the end of a subreaper: it waits until what the program has left
+// has ended, and reaps it, or leaves it to PID 1 when it is told to end.
+func (b *initBuilder) outlive() {
+	ends := sigset(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM)
+	b.hears()
+	b.here("gather")
+	b.gather()
+	b.here("rest")
+	b.do("wait for them", Call{Name: "rt_sigtimedwait", Result: b.sig, On: divert("rest", unix.EINTR),
+		Args: []Arg{b.shared(words("[HUP INT QUIT TERM CHLD]", ends|sigset(unix.SIGCHLD))), Ptr{Data: b.info}, null, num(8)}})
+	b.do("one has ended", If{Cell: b.sig, Cmp: Eq, Value: signal(unix.SIGCHLD), To: "gather"})
+}
+
+// hears undoes that the kernel reaps.
+func (b *initBuilder) hears() {
+	if b.watches {
+		b.call("the init has to hear from here on when the last one ends", "rt_sigaction", signal(unix.SIGCHLD),
+			b.shared(words("{sa_handler=SIG_DFL}", 0, 0, 0, 0)), null, num(8))
+	}
+}
+
+// gather reaps who has ended, from the label of that name on.
+func (b *initBuilder) gather() {
+	b.do("reap, and leave when nobody is left", Call{Name: "wait4", Result: b.dead, On: divert("leave", unix.ECHILD),
+		Args: []Arg{num(-1), null, sym(unix.WNOHANG, "WNOHANG"), null}})
+	b.do("one has ended", If{Cell: b.dead, Cmp: Ne, Value: num(0), To: "gather"})
 }
 
 // rest waits for the others, as long as the grace lasts.

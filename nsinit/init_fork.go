@@ -33,20 +33,29 @@ func setMask(set Arg) []Arg {
 // guard holds signals back from the first instruction on, so that none is lost
 // before the loop waits for it, and none takes effect between fork and execve.
 func (b *initBuilder) guard() {
-	self := &Cell{Name: "self"}
-	first := b.fresh("first")
 	b.call("signals wait until the init takes them", "rt_sigprocmask", setMask(b.allSignals())...)
-	b.do("who am I?", Call{Name: "getpid", Result: self})
-	b.do("PID 1", If{Cell: self, Cmp: Eq, Value: num(1), To: first})
-	b.do("not PID 1: kill(-1) would reach others than the container's",
-		Fail{Errno: unix.EPERM, Message: "the built-in init is not PID 1"})
-	b.here(first)
-	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str(initName))
+	if b.joining != nil {
+		b.call("what the program orphans comes here", "prctl", sym(unix.PR_SET_CHILD_SUBREAPER, "PR_SET_CHILD_SUBREAPER"),
+			num(1), num(0), num(0), num(0))
+	} else {
+		b.first()
+	}
+	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str(b.initName()))
 	b.call("the program does not get the report descriptor", "fcntl", num(b.plan.Report),
 		sym(unix.F_SETFD, "F_SETFD"), sym(unix.FD_CLOEXEC, "FD_CLOEXEC"))
 	if b.facts.DieWithParent {
 		b.bond(b.plan.Report)
 	}
+}
+
+// first demands to be PID 1.
+func (b *initBuilder) first() {
+	self, first := &Cell{Name: "self"}, b.fresh("first")
+	b.do("who am I?", Call{Name: "getpid", Result: self})
+	b.do("PID 1", If{Cell: self, Cmp: Eq, Value: num(1), To: first})
+	b.do("not PID 1: kill(-1) would reach others than the container's",
+		Fail{Errno: unix.EPERM, Message: "the built-in init is not PID 1"})
+	b.here(first)
 }
 
 // fork starts the program. The child runs in the init's memory until its

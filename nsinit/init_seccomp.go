@@ -16,10 +16,14 @@ func (b *builder) checkFilter(init *Plan) {
 		return
 	}
 	last := b.plan.Steps[len(b.plan.Steps)-1] // the execveat
+	flag := "--init"
+	if b.joining != nil {
+		flag = "--subreap"
+	}
 	for _, s := range append([]Step{last}, init.Steps...) {
 		c, ok := s.Op.(Call)
 		if ok && !canDoWithout(c) && !allows(profile, c.Name) {
-			b.fail("--init: linux.seccomp does not allow %s, which the init needs: %w", c.Name, unix.EPERM)
+			b.fail("%s: linux.seccomp does not allow %s, which the init needs: %w", flag, c.Name, unix.EPERM)
 		}
 	}
 }

@@ -25,7 +25,11 @@ func lintInit(p *Plan) error {
 // that the report descriptor is closed before the init sleeps, or start would
 // wait as long as the container lives.
 func (l *linter) guards() error {
-	for _, call := range []string{"rt_sigprocmask", "getpid", "clone", "execve", "close", "rt_sigtimedwait"} {
+	first := "getpid" // PID 1, or else a subreaper
+	if _, have := l.first["PR_SET_CHILD_SUBREAPER"]; have {
+		first = "PR_SET_CHILD_SUBREAPER"
+	}
+	for _, call := range []string{"rt_sigprocmask", first, "clone", "execve", "close", "rt_sigtimedwait"} {
 		if _, have := l.first[call]; !have {
 			return fmt.Errorf("no %s", call)
 		}
@@ -34,7 +38,7 @@ func (l *linter) guards() error {
 		return fmt.Errorf("step %d, rt_sigprocmask, is not the first", at+1)
 	}
 	for _, pair := range [][2]string{
-		{"PR_SET_PDEATHSIG", "ppoll without sleep"}, {"ppoll without sleep", "clone"}, {"getpid", "clone"}, {"clone", "execve"}, {"execve", "close"}, {"close", "rt_sigtimedwait"}, {"close", "ppoll"},
+		{"PR_SET_PDEATHSIG", "ppoll without sleep"}, {"ppoll without sleep", "clone"}, {first, "clone"}, {"clone", "execve"}, {"execve", "close"}, {"close", "rt_sigtimedwait"}, {"close", "ppoll"},
 	} {
 		if at, have := l.first[pair[1]]; have && at < l.first[pair[0]] {
 			return fmt.Errorf("step %d, %s, comes before %s", at+1, pair[1], pair[0])

@@ -166,7 +166,7 @@ func newStepError(p *nsinit.Plan, r nsinit.Report) *StepError {
 	case nsinit.Fail:
 		e.Message = op.Message
 	case nsinit.Call:
-		e.Why, e.Forks = op.Subject()+": "+s.Why, op.Name == "clone3"
+		e.Why, e.Forks = op.Subject()+": "+s.Why, op.Name == "clone3" || op.Name == "clone"
 	}
 	return e
 }

@@ -34,6 +34,7 @@ type ExecOptions struct {
 
 	Cgroups      []string // [controller[,controller]:]path below the container's cgroup
 	IgnorePaused bool
+	Subreap      bool // the process runs below a subreaper, which ends with the last of what it leaves
 
 	// Observe is a file for a timeline of the container until the process ends,
 	// detached until the container does; empty: none.

@@ -129,6 +129,9 @@ func (x *execution) gatherFacts() error {
 	}
 	f.Home = homeOf(x.bundle, procPath(x.init.r.Pid)+"/root")
 	labelFacts(f, x.bundle.Spec)
+	if x.o.Subreap {
+		f.Init, f.ExitInfo = &nsinit.Init{Forward: nsinit.ForwardChild, Wait: nsinit.WaitAll}, keepsExitStatus()
+	}
 	return nil
 }
 

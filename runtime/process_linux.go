@@ -158,7 +158,7 @@ func (b *birth) initImage() (int, error) {
 		return -1, err
 	}
 	image.Open = true
-	return image.Memfd("minirun-init", b.dir.path)
+	return image.Memfd("minirun-init", b.rt.Store.dir(b.opts.ID))
 }
 
 // theirsIs notes a descriptor that is closed once the image has it.

@@ -27,6 +27,10 @@ A container that has stopped, is about to, or is paused takes no process, nor
 does one whose cgroup is at its pids.max: on cgroup v2 the kernel sees to that;
 on v1, where it lets a move into a cgroup pass the limit, exec does.
 
+Processes that COMMAND leaves behind go to PID 1, and stay as zombies where that
+does not wait for them. With --subreap a process of minirun's above COMMAND has
+them; it takes one place of pids.max.
+
 Flags:
   -p, --process FILE          process object, as in config.json, as JSON
   -d, --detach                return as soon as the program runs
@@ -37,6 +41,8 @@ Flags:
       --preserve-fds N        pass N file descriptors, from 3 on, to the process
       --cgroup [C:]PATH       cgroup below the container's, of controllers C
       --ignore-paused         start it also while paused; it runs after resume
+      --subreap               adopt and reap what it orphans, and end with the
+                              last of that; for a PID 1 that does not reap
   -t, --tty                   with a terminal
       --cwd DIR               working directory
   -e, --env NAME=VALUE        add to the environment; may be repeated
@@ -65,6 +71,7 @@ func setupExec(f *flag.FlagSet) action {
 	stringFlag(f, &o.Observe, "observe", "")
 	f.IntVar(&o.PreserveFDs, "preserve-fds", 0, "")
 	boolFlag(f, &o.IgnorePaused, "ignore-paused", "")
+	boolFlag(f, &o.Subreap, "subreap", "")
 	f.Var((*listFlag)(&o.Cgroups), "cgroup", "")
 	defineProcess(f, &o)
 	return func(a *app, args []string) (int, error) {
