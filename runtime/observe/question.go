@@ -127,15 +127,32 @@ func (b *builder) verdict(e *Entry, q signals.Question) answer {
 	return a
 }
 
+// agree explains what a source could not see by the plainest thing that it can
+// be: a disposition, or, of a sender that nobody could look at before it was
+// gone, that it had a pid inside.
 func agree(q signals.Question, result int) answer {
-	for _, d := range [...]signals.Disposition{q.Disposition, signals.Default, signals.Ignore, signals.Catch} {
-		q.Disposition = d
-		if v := signals.Verdict(q); v.Result == result {
-			return answer{v.Action, v.Reason}
+	if a, ok := agrees(q, result); ok {
+		return a
+	}
+	if !q.Inside {
+		q.Inside = true
+		if a, ok := agrees(q, result); ok {
+			a.reason += "; so its sender was inside"
+			return a
 		}
 	}
 	if result == Ignored {
 		return answer{signals.Ignored, "ignored: the rule would have queued it; the target may have begun to die"}
 	}
 	return answer{signals.None, "queued: the rule would have ignored it"}
+}
+
+func agrees(q signals.Question, result int) (answer, bool) {
+	for _, d := range [...]signals.Disposition{q.Disposition, signals.Default, signals.Ignore, signals.Catch} {
+		q.Disposition = d
+		if v := signals.Verdict(q); v.Result == result {
+			return answer{v.Action, v.Reason}, true
+		}
+	}
+	return answer{}, false
 }
