@@ -12,6 +12,7 @@ import (
 	"minirun/cgroups"
 	"minirun/nsinit"
 	"minirun/runtime/observe/session"
+	"minirun/runtime/warm"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -55,7 +56,7 @@ type birth struct {
 // conceive claims the id and takes every decision. It starts no process.
 // When it fails nothing is left.
 func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
-	prefault()
+	warm.Plan()
 	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err
@@ -327,6 +328,7 @@ func (b *birth) beginGroup() {
 	b.grouped = true // also when Create fails half-way: Undo knows what is ours
 	b.making = make(chan madeGroup, 1)
 	go func(g *cgroups.Group, limits *specs.LinuxResources) {
+		warm.Stack()
 		made := madeGroup{create: g.Create()}
 		if made.create == nil {
 			fault("grouped")
