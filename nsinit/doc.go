@@ -28,10 +28,12 @@
 //	compile_identity.go    limits, ids, capabilities, working directory
 //	compile_label.go       labels of SELinux and AppArmor
 //	compile_exec.go        the program looked up, the wait for start, execve
+//	compile_parent.go      --die-with-parent
 //	compile_seccomp.go     the filter, right before the execve; seccomp*.go compile it
 //	compile_listener.go    the filter's listener, passed to minirun
 //
-// With --init the plan ends in a second one, of PID 1 itself ([Init]):
+// With --init the plan ends in a second one, of PID 1 itself ([Init]), and that
+// of exec --subreap in one of a subreaper:
 //
 //	init.go                the choice between the two that there are
 //	init_fork.go           signals held back, the program started
