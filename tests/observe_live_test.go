@@ -76,9 +76,15 @@ const (
 func TestAnObserverStaysSmallInAStorm(t *testing.T) {
 	c := up(observeRig(t), "sleep 1000")
 	init := c.Pid()
-	for _, format := range []string{"text", "json", "perfetto", "html"} {
-		t.Run(format, func(t *testing.T) {
-			flags := []string{"--source", "bpf", "--format", format}
+	for _, kind := range []struct{ format, source string }{
+		{"text", "bpf"}, {"text", "tracefs"}, {"json", "bpf"}, {"perfetto", "bpf"}, {"html", "bpf"},
+	} {
+		format, names := kind.format, []string{"minirun", "minirun-observe"}
+		if kind.source == "tracefs" {
+			names = names[:1]
+		}
+		t.Run(kind.source+"/"+format, func(t *testing.T) {
+			flags := []string{"--source", kind.source, "--format", format}
 			if format == "json" { // of which there would be 250 MB
 				flags = append(flags, "-o", "/dev/null")
 			}
@@ -100,7 +106,7 @@ func TestAnObserverStaysSmallInAStorm(t *testing.T) {
 				t.Errorf("code %d: %s", x.Code, x.Stderr)
 			}
 			t.Logf("peaks in kB: %v", peak)
-			for _, name := range []string{"minirun", "minirun-observe"} {
+			for _, name := range names {
 				if kB := peak[name]; kB == 0 || kB > observerMost {
 					t.Errorf("%s: %d kB", name, kB)
 				}

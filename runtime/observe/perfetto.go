@@ -58,10 +58,13 @@ type perfetto struct {
 	tracks []byte
 	spool  spool
 	packet message
+
+	scratch struct{ event, from, to, note message }
 }
 
 func newPerfetto(w io.Writer) *perfetto {
 	p := &perfetto{to: w}
+	p.scratch.from, p.scratch.to = make(message, 0, 256), make(message, 0, 512)
 	p.named(trackOurs, "minirun")
 	p.named(trackPhases, "phases of the end")
 	return p
@@ -163,25 +166,26 @@ func (p *perfetto) entry(_ *Timeline, e *Entry) {
 	if e.Pair != nil {
 		at = max(e.Pair.Time, at)
 	}
-	var from, to message
+	from, to := p.scratch.from[:0], p.scratch.to[:0]
 	from.fixed64(eventFlow, flow)
 	to.fixed64(eventFlowEnd, flow)
-	annotate(&to, "from", l.Who)
-	annotate(&to, "result", e.Outcome.String())
-	annotate(&to, "reason", l.What)
+	p.annotate(&to, "from", l.Who)
+	p.annotate(&to, "result", e.Outcome.String())
+	p.annotate(&to, "reason", l.What)
 	p.add(from, e.Time, e.Who.track(), instant, name+" to "+l.Whom)
 	p.add(to, at, e.Whom.track(), instant, name+": "+l.What)
 }
 
-func annotate(to *message, name, text string) {
-	var a message
+func (p *perfetto) annotate(to *message, name, text string) {
+	a := p.scratch.note[:0]
 	a.string(annotationName, name)
 	a.string(annotationText, text)
 	to.bytes(eventAnnotation, a)
+	p.scratch.note = a
 }
 
 func (p *perfetto) event(at int64, track uint64, kind uint64, name string) {
-	p.add(nil, at, track, kind, name)
+	p.add(p.scratch.from[:0], at, track, kind, name)
 }
 
 func (p *perfetto) add(e message, at int64, track, kind uint64, name string) {
@@ -191,8 +195,9 @@ func (p *perfetto) add(e message, at int64, track, kind uint64, name string) {
 		e.string(eventCategory, "minirun")
 		e.string(eventName, name)
 	}
-	var m message
+	m := p.scratch.event[:0]
 	m.uint(packetTime, uint64(at))
 	m.bytes(packetEvent, e)
 	p.spool.write(p.wrap(m))
+	p.scratch.event = m
 }

@@ -36,4 +36,8 @@ func (m *message) bytes(field int, b []byte) {
 	*m = append(*m, b...)
 }
 
-func (m *message) string(field int, s string) { m.bytes(field, []byte(s)) }
+func (m *message) string(field int, s string) {
+	m.tag(field, wireBytes)
+	*m = binary.AppendUvarint(*m, uint64(len(s)))
+	*m = append(*m, s...)
+}

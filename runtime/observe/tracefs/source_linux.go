@@ -189,11 +189,12 @@ func (s *Source) more() error {
 			return err
 		}
 	}
-	last := s.stopped.Load()
-	until, err := s.drain()
+	stopped := s.stopped.Load()
+	until, all, err := s.drain()
 	if err != nil {
 		return err
 	}
+	last := stopped && all
 	slices.SortStableFunc(s.batch, func(a, b raw) int { return cmp.Compare(a.at, b.at) })
 	n := 0
 	for n < len(s.batch) && (last || s.batch[n].at <= until) {
@@ -222,29 +223,30 @@ func (s *Source) wait() error {
 	}
 }
 
-// drain reads every buffer to its end and returns the time before which
-// nothing is missing.
-func (s *Source) drain() (until int64, err error) {
-	until = proc.Now()
+// drain reads every buffer, if it can to its end, and returns the time before
+// which nothing is missing.
+func (s *Source) drain() (until int64, all bool, err error) {
+	until, all = proc.Now(), true
 	for _, c := range s.cpus {
 		behind, err := s.drainOne(c)
 		if err != nil {
-			return 0, fmt.Errorf("read trace of %s: %w", c.name, err)
+			return 0, false, fmt.Errorf("read trace of %s: %w", c.name, err)
 		}
 		if behind != 0 {
-			until = min(until, behind)
+			until, all = min(until, behind), false
 		}
 	}
-	return until, nil
+	return until, all, nil
 }
 
-// pagesAtOnce bounds what is read of one CPU before the others have their turn.
-const pagesAtOnce = 512
+// pagesAtOnce bounds what is read of one CPU before the others have their turn,
+// and with it what is in memory at a time.
+const pagesAtOnce = 32
 
 // drainOne returns the time of the last event if it has not come to the end.
 func (s *Source) drainOne(c *cpu) (behind int64, err error) {
 	for pages := 0; ; pages++ {
-		if pages == pagesAtOnce && !s.stopped.Load() {
+		if pages >= pagesAtOnce && behind != 0 {
 			return behind, nil
 		}
 		n, err := unix.Read(c.fd, s.page)
