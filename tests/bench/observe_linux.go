@@ -34,6 +34,7 @@ func observing() []scenario {
 		{name: "the same beside an observed container: more by", unit: "%", own: true, do: cost(forks, another)},
 		{name: "minirun-observe: start to attached", unit: "ms", own: true, do: attachment(func(o *observer) (float64, error) { return ms(o.took), nil })},
 		{name: "minirun-observe: peak memory", unit: "kB", own: true, once: true, do: attachment((*observer).peak)},
+		{name: "`observe`: peak memory after 100,000 signals", unit: "kB", own: true, once: true, do: storm},
 	}
 }
 
@@ -105,11 +106,36 @@ func (a act) under(c, watched *shell, sub subject) (d time.Duration, err error) 
 	return a.do(c, a.times)
 }
 
+// storm is what minirun observe takes, besides minirun-observe, that is told of
+// many signals and writes all of them down.
+func storm(s *stage, sub subject) (v float64, err error) {
+	c, err := s.shell(sub, plainForks)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, c.close()) }()
+	cmd := exec.Command(sub.path, "--root", s.root(sub), "observe", "--format", "json", "-o", os.DevNull, c.id)
+	said, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return 0, err
+	}
+	if _, err := bufio.NewReader(said).ReadString('\n'); err != nil { // it is attached
+		return 0, errors.Join(err, cmd.Wait())
+	}
+	_, killErr := c.kills(100_000)
+	v, err = residentPeak(cmd.Process.Pid)
+	return v, errors.Join(killErr, err, cmd.Process.Signal(os.Interrupt), cmd.Wait())
+}
+
 // A shell is a container whose PID 1 forks as often as it is told.
 type shell struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
+	id  string
 	pid int
 }
 
@@ -117,7 +143,7 @@ const forkLoop = `echo; while read n; do while [ $n -gt 0 ]; do /bin/true; n=$((
 
 func (s *stage) shell(sub subject, bundle string) (*shell, error) {
 	id := s.id()
-	c := &shell{cmd: exec.Command(sub.path, "--root", s.root(sub), "run", "--bundle", filepath.Join(s.dir, bundle), id)}
+	c := &shell{id: id, cmd: exec.Command(sub.path, "--root", s.root(sub), "run", "--bundle", filepath.Join(s.dir, bundle), id)}
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -259,8 +285,10 @@ func observe(sub subject, pid int) (*observer, error) {
 func (o *observer) close() error { return errors.Join(o.in.Close(), <-o.done, o.cmd.Wait()) }
 
 // peak is the largest resident set, in kB.
-func (o *observer) peak() (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.cmd.Process.Pid))
+func (o *observer) peak() (float64, error) { return residentPeak(o.cmd.Process.Pid) }
+
+func residentPeak(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
