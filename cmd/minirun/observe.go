@@ -24,7 +24,7 @@ with its code, every signal with the kernel's verdict and its reason, who killed
 whom, orphans and zombies, and between these what minirun's verbs do to the
 container meanwhile. Times are the kernel's, in nanoseconds. Text and json are
 written while it happens: a line waits until nothing can change what it says,
-100 ms at most, and what comes of a signal later has a line of its own.
+250 ms at most, and what comes of a signal later has a line of its own.
 
 The source is the best that there is: eBPF by minirun-observe, else a private
 instance of tracefs, else pidfds and /proc, which see no signals; what becomes

@@ -46,7 +46,7 @@
 // (Source.Told), so that lines come in the order of the kernel's clock. Each waits
 // until nothing can change what it says any more: a signal that was queued until it is taken
 // or its receiver ends, an exit until it is known who of the children was left, a line that
-// may be said several times for others like it; 100 ms at the most, and at the most with
+// may be said several times for others like it; 250 ms at the most, and at the most with
 // 8,192 entries behind it. Then it is told as it is known: a signal that nobody has taken is pending, and what becomes
 // of it is an entry of its own, of kind deliver, which has the pair; a status that was not known
 // stands in the entry "ended". What a verb of minirun says too late, for want of CPU time,

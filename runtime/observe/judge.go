@@ -8,6 +8,9 @@ import (
 
 // judge says what came of a signal, now that it is known what followed.
 func (b *builder) judge(e *Entry) {
+	if e.Whom != nil && e.Whom.oom && e.Signal == sigkill && e.Way == ByKernel {
+		e.Way = ByOOM
+	}
 	switch {
 	case e.Kind == Deliver && e.Who != nil:
 		b.judgeDelivery(e)
@@ -73,8 +76,10 @@ func (b *builder) judgeQueued(e *Entry) {
 		e.Outcome = a.action
 		e.Reason, _, _ = strings.Cut(a.reason, "; ") // what it would do when unblocked has not come
 		e.Reason += ", and takes it by a signalfd if at all"
+	case e.Known(HasMasks):
+		e.Outcome, e.Reason = signals.Pending, "pending: it is not blocked, but its receiver has not run since"
 	default:
-		e.Outcome, e.Reason = signals.Pending, "pending: it is blocked, unless sigtimedwait or a signalfd has taken it"
+		e.Outcome, e.Reason = signals.Pending, "pending: it is blocked or its receiver has not run since, unless sigtimedwait or a signalfd has taken it"
 	}
 }
 

@@ -21,7 +21,7 @@ type Live struct {
 // The bounds on how long an entry waits for what it will come to: in
 // nanoseconds of the kernel's time, and in entries that wait behind it.
 const (
-	patience    = 100_000_000
+	patience    = 250_000_000
 	mostPending = 8192
 )
 

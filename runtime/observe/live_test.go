@@ -113,8 +113,8 @@ func TestALineIsWrittenWhenItIsSettled(t *testing.T) {
 		{"an ignored signal", []Event{send(ms, 15, Ignored), {Time: 2 * ms, Kind: Mark, Text: "x"}}, 2 * ms, nil, "──TERM→ 2 sh  ignored"},
 		{"a signal until its handler runs", []Event{send(ms, 15, Queued)}, 8 * ms, []Event{take(9*ms, 15, 4711), {Time: 9 * ms, Kind: Mark, Text: "x"}}, "──TERM→ 2 sh  handler"},
 		{"a fatal signal until the end", []Event{send(ms, 15, Queued), take(2*ms, 9, 0)}, 8 * ms, []Event{exit, {Time: 9 * ms, Kind: Mark, Text: "x"}}, "──TERM→ 2 sh  fatal"},
-		{"a blocked one for its time", []Event{send(ms, 15, Queued)}, 100 * ms, []Event{{Time: 101 * ms, Kind: Mark, Text: "x"}}, "──TERM→ 2 sh  pending"},
-		{"a line to which nothing is added", []Event{send(ms, 15, Ignored), send(2*ms, 15, Ignored)}, 100 * ms, []Event{{Time: 101 * ms, Kind: Mark, Text: "x"}}, "(2 times)"},
+		{"a blocked one for its time", []Event{send(ms, 15, Queued)}, 250 * ms, []Event{{Time: 251 * ms, Kind: Mark, Text: "x"}}, "──TERM→ 2 sh  pending"},
+		{"a line to which nothing is added", []Event{send(ms, 15, Ignored), send(2*ms, 15, Ignored)}, 250 * ms, []Event{{Time: 251 * ms, Kind: Mark, Text: "x"}}, "(2 times)"},
 		{"a mark until what it announces", []Event{{Time: ms, Kind: Mark, Signal: 15, Text: "kill", Task: init, Target: child}}, 99 * ms, []Event{send(99*ms, 15, Ignored), {Time: 99 * ms, Kind: Mark, Text: "x"}}, "kill; ignored"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestWhatComesOfASignalLaterHasItsOwnLine(t *testing.T) {
 		Event{Time: ms, Kind: Generate, Signal: 15, Flags: FlagGroup | FlagInit, Has: has, Task: child, Target: init},
 		Event{Time: 500 * ms, Kind: Deliver, Signal: 15, Flags: FlagInit, Has: HasHandler | HasTarget, Task: init},
 	)
-	for _, told := range []int64{50 * ms, 200 * ms, 600 * ms} {
+	for _, told := range []int64{50 * ms, 300 * ms, 600 * ms} {
 		if err := l.Advance(told); err != nil {
 			t.Fatal(err)
 		}
@@ -163,6 +163,22 @@ func TestWhatComesOfASignalLaterHasItsOwnLine(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+}
+
+// The OOM killer says whom it has chosen long before that one has given its memory back.
+func TestAVictimThatTakesItsTimeIsTheOOMKillers(t *testing.T) {
+	l, out := stream()
+	child := insider(2, "sh")
+	l.Add(
+		Event{Time: ms, Kind: Generate, Signal: 9, Code: siKernel, Flags: FlagGroup, Has: HasResult | HasCode | HasGroup | HasTarget, Task: child, Target: child},
+		Event{Time: 2 * ms, Kind: OOM, Task: child, Target: child},
+	)
+	if err := l.Advance(600 * ms); err != nil {
+		t.Fatal(err)
+	}
+	if want := "──KILL→ 2 sh  fatal: out of memory"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out)
 	}
 }
 
