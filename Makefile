@@ -19,7 +19,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 build: ## build bin/minirun and bin/minirun-observe
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/minirun ./cmd/minirun
+	$(GO) build -trimpath -ldflags '$(LDFLAGS) -E minirun/runtime/warm.entry' -o bin/minirun ./cmd/minirun
 	$(GO) build -trimpath -ldflags '-s -w' -o bin/minirun-observe ./cmd/minirun-observe
 
 run: build ## run a container from a bundle made here and now (root)

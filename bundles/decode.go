@@ -99,7 +99,8 @@ func readHooks(d *decoder, h *specs.Hooks) {
 	d.object(func(key string) {
 		switch key {
 		case "prestart":
-			list(d, &h.Prestart, readHook) //nolint:staticcheck // docker still writes it
+			//lint:ignore SA1019 docker still writes it
+			list(d, &h.Prestart, readHook)
 		case "createRuntime":
 			list(d, &h.CreateRuntime, readHook)
 		case "createContainer":

@@ -54,7 +54,8 @@ func readMemory(d *decoder, m *specs.LinuxMemory) {
 		case "swap":
 			ptr(d, &m.Swap, integer)
 		case "kernel":
-			ptr(d, &m.Kernel, integer) //nolint:staticcheck // engines still write it
+			//lint:ignore SA1019 engines still write it
+			ptr(d, &m.Kernel, integer)
 		case "kernelTCP":
 			ptr(d, &m.KernelTCP, integer)
 		case "swappiness":

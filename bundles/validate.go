@@ -85,7 +85,8 @@ func checkHooks(h *specs.Hooks) error {
 		return nil
 	}
 	return cmp.Or(
-		each("prestart", h.Prestart, checkHook), //nolint:staticcheck // docker still uses it
+		//lint:ignore SA1019 docker still uses it
+		each("prestart", h.Prestart, checkHook),
 		each("createRuntime", h.CreateRuntime, checkHook),
 		each("createContainer", h.CreateContainer, checkHook),
 		each("startContainer", h.StartContainer, checkHook),

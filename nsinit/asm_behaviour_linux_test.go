@@ -13,13 +13,7 @@ const (
 )
 
 // A plan's steps and what an image of it does.
-var behaviours = []struct {
-	name    string
-	plan    *Plan
-	reports []Report
-	stdout  string
-	code    int
-}{
+var behaviours = []behaviourRow{
 	{
 		name:   "writes and exits",
 		plan:   plan(do("write", konst(1), addr(text("hello")), konst(5)), exit(7)),
@@ -102,7 +96,7 @@ var behaviours = []struct {
 	vfork(),
 }
 
-type behaviourRow = struct {
+type behaviourRow struct {
 	name    string
 	plan    *Plan
 	reports []Report

@@ -11,7 +11,8 @@ import (
 // namespaces and mounts exist, pivot_root has not happened.
 func (b *builder) runtimeHooks() {
 	h := b.spec.Hooks
-	if h == nil || len(h.Prestart)+len(h.CreateRuntime) == 0 { //nolint:staticcheck // prestart is deprecated, and docker uses it
+	//lint:ignore SA1019 prestart is deprecated, and docker uses it
+	if h == nil || len(h.Prestart)+len(h.CreateRuntime) == 0 {
 		return
 	}
 	b.do("namespaces and mounts exist", Mark{Name: MarkHooks, Value: num(0)})

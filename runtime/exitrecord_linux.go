@@ -25,12 +25,12 @@ const (
 // for long, and reads the record in it. What is read and written through it is
 // of this container, whoever may have its name by now.
 func (s Store) peek(id string) (*Dir, *Record, error) {
-	r, err := s.Load(id) // also sweeps what a killed create has left
-	if err != nil {
+	if _, err := s.Load(id); err != nil { // also sweeps what a killed create has left
 		return nil, nil, err
 	}
 	d, err := openDir(s.dir(id))
 	if err == nil {
+		var r *Record
 		if r, err = d.Record(); err == nil {
 			return d, r, nil
 		}

@@ -23,7 +23,8 @@ const hooksFile = "config.json"
 func (b *birth) runtimeHooks() error {
 	h := b.bundle.Spec.Hooks
 	// Before there was createRuntime, prestart belonged to start, and its state says so.
-	if err := runHooks("prestart", h.Prestart, b.bundle.Dir, b.hookState(Created, b.pid)); err != nil { //nolint:staticcheck // deprecated, and docker uses it
+	//lint:ignore SA1019 deprecated, and docker uses it
+	if err := runHooks("prestart", h.Prestart, b.bundle.Dir, b.hookState(Created, b.pid)); err != nil {
 		return err
 	}
 	return runHooks("createRuntime", h.CreateRuntime, b.bundle.Dir, b.hookState(Creating, b.pid))

@@ -16,7 +16,8 @@ func WriteSpec(bundle string, rootless bool) error {
 	const name = "config.json"
 	f, err := os.OpenFile(filepath.Join(bundle, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("File %s exists. Remove it first", name) // runc's words
+		//lint:ignore ST1005 runc's words
+		return fmt.Errorf("File %s exists. Remove it first", name)
 	}
 	if err != nil {
 		return err

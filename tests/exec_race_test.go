@@ -128,8 +128,6 @@ func TestExecIntoAFullCgroup(t *testing.T) {
 	}
 }
 
-func pointerTo[T any](v T) *T { return &v }
-
 // A thousand zombies that PID 1 does not wait for, and a pids.max that they
 // have used up: the classic of exec probes.
 func TestExecBesideAThousandZombies(t *testing.T) {

@@ -26,7 +26,8 @@ func hook(when, script string) *specs.Hooks {
 // addHook adds a hook to the list of its name.
 func addHook(h *specs.Hooks, when string, add specs.Hook) {
 	list := map[string]*[]specs.Hook{
-		"prestart": &h.Prestart, "createRuntime": &h.CreateRuntime, "createContainer": &h.CreateContainer, //nolint:staticcheck // docker's hook
+		//lint:ignore SA1019 docker's hook
+		"prestart": &h.Prestart, "createRuntime": &h.CreateRuntime, "createContainer": &h.CreateContainer,
 		"startContainer": &h.StartContainer, "poststart": &h.Poststart, "poststop": &h.Poststop,
 	}[when]
 	*list = append(*list, add)
@@ -289,7 +290,8 @@ func TestHookTimeout(t *testing.T) {
 			c := r.Container(rig.Sh("sleep 1000"))
 			c.Spec.Hooks = hook(m, "exec sleep 20")
 			(*map[string]*[]specs.Hook{
-				"prestart": &c.Spec.Hooks.Prestart, "createRuntime": &c.Spec.Hooks.CreateRuntime, //nolint:staticcheck // docker's hook
+				//lint:ignore SA1019 docker's hook
+				"prestart": &c.Spec.Hooks.Prestart, "createRuntime": &c.Spec.Hooks.CreateRuntime,
 				"createContainer": &c.Spec.Hooks.CreateContainer, "startContainer": &c.Spec.Hooks.StartContainer,
 			}[m])[0].Timeout = ptr(1)
 			c.Edit()

@@ -96,7 +96,8 @@ func TestZerosAreLeftAlone(t *testing.T) {
 	r := rig.New(t)
 	r.Finding(rig.Crun, "1.8.1 writes the zeros, and is killed for want of memory")
 	c := r.Container(func(s *specs.Spec) {
-		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(0)), Reservation: ptr(int64(0)), Swap: ptr(int64(0)), Kernel: ptr(int64(0)), DisableOOMKiller: ptr(false)} //nolint:staticcheck // docker sends it
+		//lint:ignore SA1019 docker sends it
+		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(0)), Reservation: ptr(int64(0)), Swap: ptr(int64(0)), Kernel: ptr(int64(0)), DisableOOMKiller: ptr(false)}
 		s.Linux.Resources.CPU = &specs.LinuxCPU{Shares: ptr(uint64(0)), Quota: ptr(int64(0)), Period: ptr(uint64(0))}
 		s.Linux.Resources.BlockIO = &specs.LinuxBlockIO{Weight: ptr(uint16(0))}
 	}, rig.Sh("exit 4"))

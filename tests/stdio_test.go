@@ -119,9 +119,6 @@ func inherited(r *rig.Rig, n int) []*os.File {
 	return files
 }
 
-// listFDs prints the descriptors of the shell itself: the builtins open none.
-const listFDs = `cd /proc/self/fd; for f in *; do [ -e $f ] && echo $f; done`
-
 func TestNoDescriptorLeaksIn(t *testing.T) {
 	r := rig.New(t)
 	r.Finding(rig.Crun, "1.8.1 marks only what it opened itself: an engine's descriptors go in")

@@ -11,9 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Read by the handlers.
+// What the handlers read.
 var (
-	into int32   // write end of the pipe
+	//lint:ignore U1000 the assembler's files do
+	into int32 // write end of the pipe
+	//lint:ignore U1000 the assembler's files do
 	next uintptr // the Go runtime's handler, for faults
 )
 

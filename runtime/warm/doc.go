@@ -6,7 +6,8 @@
 // initialization; cmd/link sorts by path). It has the main goroutine's stack
 // grow once, while there is next to nothing on it to copy, and the kernel map
 // the heap that every verb is about to touch, in one call; Plan does so for
-// the verbs that compile a plan.
+// the verbs that compile a plan. A linker that is told to (make build does)
+// begins the process here, with its data segment.
 //
 // Nothing of this can be seen by the program but its speed. Where something
 // goes wrong, or the kernel is older than Linux 5.14, there are page faults.

@@ -42,7 +42,8 @@ func Adapt(s *specs.Spec, dir, id string) error {
 	}
 	if s.Hooks != nil {
 		script := fmt.Sprintf(`pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p'); readlink /proc/$pid/ns/net > %s/hook`, dir)
-		s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}} //nolint:staticcheck // docker's hook
+		//lint:ignore SA1019 docker's hook
+		s.Hooks = &specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", script}}}}
 	}
 	return nil
 }
