@@ -49,8 +49,8 @@
 // may be said several times for others like it; 250 ms at the most, and at the most with
 // 8,192 entries behind it. Then it is told as it is known: a signal that nobody has taken is pending, and what becomes
 // of it is an entry of its own, of kind deliver, which has the pair; a status that was not known
-// stands in the entry "ended". What a verb of minirun says too late, for want of CPU time,
-// stands where it came, with its own time.
+// stands in the entry "ended". What a verb of minirun says too late, for want of CPU time, has the
+// time of what was told last: it still comes before what the verb does then.
 //
 // An observer keeps the processes: all that are there, and of those that are gone the first 4,096, beyond
 // which there are only their numbers in the summary. HTML and Perfetto are written at the end. The

@@ -70,6 +70,9 @@ func (l *Live) order(until int64) {
 	byTime(l.coming)
 	n, _ := slices.BinarySearchFunc(l.coming, until+1, func(e Event, t int64) int { return int(min(max(e.Time-t, -1), 1)) })
 	for _, e := range l.coming[:n] {
+		if e.Origin == Minirun || e.Origin == Proc { // it was heard late: a verb has had no time to say it
+			e.Time = max(e.Time, l.b.finish)
+		}
 		l.pending = append(l.pending, l.b.take(e))
 	}
 	l.coming = slices.Delete(l.coming, 0, n)

@@ -166,6 +166,22 @@ func TestWhatComesOfASignalLaterHasItsOwnLine(t *testing.T) {
 	}
 }
 
+// A verb that had no time to say what it does is heard late, and nothing goes back in time.
+func TestWhatIsHeardLateDoesNotGoBackInTime(t *testing.T) {
+	l, out := stream()
+	l.Add(Event{Time: 10 * ms, Kind: Mark, Text: "first"}, Event{Time: 90 * ms, Kind: Exec, Origin: BPF, Task: insider(1, "sh"), Text: "/bin/sh"})
+	if err := l.Advance(100 * ms); err != nil {
+		t.Fatal(err)
+	}
+	l.Add(Event{Time: 50 * ms, Kind: Census, Origin: Proc, Task: insider(1, "sh"), State: 'S'})
+	if err := l.Advance(400 * ms); err != nil {
+		t.Fatal(err)
+	}
+	if want := "+80.000 ms  census"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in\n%s", want, out)
+	}
+}
+
 // The OOM killer says whom it has chosen long before that one has given its memory back.
 func TestAVictimThatTakesItsTimeIsTheOOMKillers(t *testing.T) {
 	l, out := stream()
