@@ -31,6 +31,23 @@ func (b *builder) cgroupTree(m mounting) {
 	}
 }
 
+// cgroupUnified is a mount of version 2. It shows what the cgroup namespace is
+// rooted at when it is made, and may be made in one that the user namespace
+// owns (cgroup_do_get_tree, kernel/cgroup/cgroup.c); elsewhere in a user
+// namespace the container's own directory is bound, as runc does.
+func (b *builder) cgroupUnified(m mounting) {
+	b.join()
+	user := b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS
+	if !user || b.ns.created&unix.CLONE_NEWCGROUP != 0 || !b.unifiedHost() {
+		b.place(m, b.filesystem(m))
+		return
+	}
+	fd := b.bound(m.why, b.facts.Cgroups[0])
+	b.setattr(m.why, fd, m.opts.Attr, false)
+	b.place(m, fd)
+	b.skipped()
+}
+
 // hierarchyDir makes the place of a hierarchy, with a symlink for each
 // controller of a co-mounted one ("cpu,cpuacct").
 func (b *builder) hierarchyDir(why string, base *Cell, name string) {
@@ -48,6 +65,11 @@ func (b *builder) hierarchy(m mounting, h CgroupMount) {
 	at := b.open(why, "target", "openat2", b.in(path.Join(m.dest, h.Name),
 		unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)...)
 	b.attach(why, mount, at)
+	b.skipped()
+}
+
+// skipped is where a plan goes on without the directory of bound.
+func (b *builder) skipped() {
 	if b.skip != "" {
 		b.here(b.skip)
 		b.skip = ""

@@ -77,6 +77,8 @@ func (b *builder) mount(m mounting) {
 		b.bind(m)
 	case m.Type == "cgroup" && !b.unifiedHost():
 		b.cgroupTree(m)
+	case m.Type == "cgroup" || m.Type == "cgroup2":
+		b.cgroupUnified(m)
 	case m.Type == "sysfs" && b.foreignNet():
 		b.sysfs(m)
 	default:

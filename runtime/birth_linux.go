@@ -265,7 +265,7 @@ func (b *birth) raise() error {
 		return err
 	}
 	if err := b.enterGroup(); err != nil {
-		return err
+		return b.reported(err)
 	}
 	if uid, ok := groupOwner(b.bundle.Spec, b.facts.UIDMappings); ok && b.grouped && !b.facts.Rootless {
 		if err := b.group.Own(uid); err != nil {

@@ -181,7 +181,7 @@ func modeIn(root, path string) uint32 {
 // cgroupMounts are what a mount of type cgroup shows, if there is one.
 func cgroupMounts(spec *specs.Spec, h *cgroups.Host, g *cgroups.Group) []nsinit.CgroupMount {
 	for _, m := range spec.Mounts {
-		if m.Type == "cgroup" {
+		if m.Type == "cgroup" || m.Type == "cgroup2" {
 			return hierarchies(h, g)
 		}
 	}

@@ -46,6 +46,21 @@ func (b *birth) afterEOF() error {
 	return fmt.Errorf("init ended before the container was created: %s", statusText(status))
 }
 
+// reported prefers the error of an image that has failed to what failed
+// because of that: a process that has ended cannot be moved.
+func (b *birth) reported(err error) error {
+	if ended, _ := pollUntil(readable(b.pidfd), noTime); !ended {
+		return err
+	}
+	if ready, _ := pollUntil(readable(b.report), noTime); !ready {
+		return err
+	}
+	if _, failed := b.next(); failed != nil {
+		return failed
+	}
+	return err
+}
+
 // adopt goes over from the stage to the final process, which is our child too.
 func (b *birth) adopt(pid int) error {
 	if _, err := b.reap(); err != nil {

@@ -330,6 +330,21 @@ func TestUserNamespaceInAJoinedPIDNamespace(t *testing.T) {
 	other.MustDelete("--force")
 }
 
+// What is mounted is rooted at the container's own cgroup, whatever the version.
+func TestCgroupMountBeginsAtTheContainersCgroup(t *testing.T) {
+	r := rig.New(t)
+	script := rig.Sh(`cd /sys/fs/cgroup; test -d pids && cd pids; grep -c '^1$' cgroup.procs; test -e pids.max && echo limited`)
+	for name, c := range map[string]*rig.Container{
+		"a cgroup namespace":                          r.Container(rig.Namespace(specs.CgroupNamespace, ""), script),
+		"with a user namespace":                       mappedContainer(r, rig.Namespace(specs.CgroupNamespace, ""), script),
+		"a user namespace, the host's cgroups to see": mappedContainer(r, rig.HostNamespace(specs.CgroupNamespace), script),
+	} {
+		if x := c.Run(); x.Stdout != "1\nlimited\n" {
+			t.Errorf("%s: code %d: %s%s", name, x.Code, x.Stdout, x.Stderr)
+		}
+	}
+}
+
 // On cgroup v2 the container's root makes groups in its own, whose limits
 // stay the host's; on v1, where that is not safe, it makes none.
 func TestTheCgroupIsTheMappedRoots(t *testing.T) {
