@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -102,6 +103,23 @@ func rawMode(t unix.Termios) unix.Termios {
 	t.Cflag = t.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
 	return t
+}
+
+// callersSize is the size of the caller's terminal, nil without one.
+func callersSize() *specs.Box {
+	size, err := unix.IoctlGetWinsize(0, unix.TIOCGWINSZ)
+	if err != nil || size.Row == 0 && size.Col == 0 {
+		return nil
+	}
+	return &specs.Box{Height: uint(size.Row), Width: uint(size.Col)}
+}
+
+// sized has the image give a terminal that will be connected with the caller's
+// its size: it is right before the program looks.
+func (b *birth) sized(p *specs.Process) {
+	if p.Terminal && b.opts.terminalSize != nil {
+		p.ConsoleSize = b.opts.terminalSize
+	}
 }
 
 // resize gives the container's terminal the size of the caller's.

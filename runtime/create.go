@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"minirun/nsinit"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // CreateOptions are the flags of create.
@@ -21,7 +23,8 @@ type CreateOptions struct {
 	PreserveFDs   int    // descriptors 3 and up that the container keeps
 	Observe       string // file for a timeline, written in the background: see Observe; empty: none
 
-	dieWithParent bool // RunOptions.DieWithParent
+	dieWithParent bool       // RunOptions.DieWithParent
+	terminalSize  *specs.Box // of the caller's terminal, if the container's is connected with it
 }
 
 // Create makes a container and leaves its init waiting for start. When it

@@ -17,6 +17,9 @@ func (rt *Runtime) approach(o ExecOptions) (*execution, error) {
 	x := &execution{o: o, birth: birth{rt: rt, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}}
 	x.opts = CreateOptions{ID: o.ID, PidFile: o.PidFile, ConsoleSocket: o.ConsoleSocket,
 		PidfdSocket: o.PidfdSocket, PreserveFDs: o.PreserveFDs}
+	if !o.Detach {
+		x.opts.terminalSize = callersSize()
+	}
 	r, err := rt.Store.Load(o.ID)
 	if err != nil {
 		return nil, err
@@ -63,6 +66,9 @@ func (x *execution) process() error {
 	}
 	// What follows is about this process and, of config.json, about nothing
 	// else but what holds for every process of the container.
+	if err == nil {
+		x.sized(p)
+	}
 	x.bundle = &bundles.Bundle{Dir: bundle.Dir, Spec: &specs.Spec{Process: p, Linux: bundle.Spec.Linux}}
 	return err
 }
@@ -100,8 +106,10 @@ func (x *execution) compile() error {
 	if err := x.userFacts(join); err != nil {
 		return err
 	}
-	u := x.group.Unit() // a user cannot clone into a scope from outside of the manager's own group
-	join.IntoCgroup = len(paths) == 1 && paths[""] != "" && (u == nil || !u.User)
+	u := x.group.Unit()
+	// The clone takes the right to write to the cgroup, which root of a user
+	// namespace has not, and in a scope of the user's no more than minirun.
+	join.IntoCgroup = len(paths) == 1 && paths[""] != "" && join.Namespaces&unix.CLONE_NEWUSER == 0 && (u == nil || !u.User)
 	x.inGroup = join.IntoCgroup
 	if x.plan, err = nsinit.CompileExec(x.bundle.Spec, x.bundle.Spec.Process, x.facts, join); err != nil {
 		return err

@@ -36,6 +36,9 @@ func (rt *Runtime) Run(o RunOptions) (int, error) {
 		}
 		o.CreateOptions.dieWithParent = true
 	}
+	if !o.Detach {
+		o.CreateOptions.terminalSize = callersSize()
+	}
 	b, err := rt.conceive(o.CreateOptions, false)
 	if err != nil {
 		return 0, err

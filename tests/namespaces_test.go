@@ -211,7 +211,7 @@ func TestCgroupMount(t *testing.T) {
 		"in a namespace of its own": {rig.Namespace(specs.CgroupNamespace, "")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := rig.New(t).Container(append(mods, rig.Sh(`if [ -e /sys/fs/cgroup/cgroup.procs ]; then d=/sys/fs/cgroup; else d=/sys/fs/cgroup/pids; fi
+			c := rig.New(t).Container(append(mods, rig.Sh(`if [ -e /sys/fs/cgroup/cgroup.procs ]; then d=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); else d=/sys/fs/cgroup/pids; fi
 				grep -qx 1 $d/cgroup.procs && echo own; cat $d/pids.max; mkdir $d/x 2>&1`))...)
 			c.Edit(func(s *specs.Spec) { s.Linux.Resources.Pids = &specs.LinuxPids{Limit: ptr(int64(33))} })
 			x := c.Run()

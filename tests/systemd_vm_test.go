@@ -216,8 +216,10 @@ func TestScopeOfAUsersManager(t *testing.T) {
 	holds("pids.max", "20")
 	holds("memory.max", fmt.Sprint(64<<20))
 	u.ok("start", c.ID)
-	u.ok("exec", "--detach", "--pid-file", r.Path("root", "pid"), c.ID, "sleep", "1000")
-	holds("cgroup.procs", fmt.Sprint(pid)+"\n"+r.Read(r.Path("root", "pid")))
+	pidFile := fmt.Sprintf("/run/user/%d/%s.pid", user, c.ID)
+	t.Cleanup(func() { os.Remove(pidFile) })
+	u.ok("exec", "--detach", "--pid-file", pidFile, c.ID, "sleep", "1000")
+	holds("cgroup.procs", fmt.Sprint(pid)+"\n"+r.Read(pidFile))
 	if got := u.ok("exec", c.ID, "cat", "/proc/self/cgroup"); got != "0::/\n" {
 		t.Errorf("exec is in %s", got)
 	}
@@ -226,7 +228,11 @@ func TestScopeOfAUsersManager(t *testing.T) {
 	u.ok("pause", c.ID)
 	holds("cgroup.freeze", "1")
 	u.ok("resume", c.ID)
-	u.ok("delete", "--force", c.ID)
+	u.ok("kill", c.ID, "KILL")
+	if !rig.Eventually(func() bool { rig.ReapOrphans(); return strings.Contains(u.ok("state", c.ID), `"stopped"`) }) {
+		t.Error("not stopped")
+	}
+	u.ok("delete", c.ID)
 	if _, err := os.Stat(dir); err == nil {
 		t.Errorf("%s is left", dir)
 	}
