@@ -33,6 +33,7 @@ type Session struct {
 	come    int        // an eventfd: there is a batch
 	readErr error      // why there are no more
 	read    bool       // there are no more
+	broken  bool       // the timeline cannot be written any more
 	ended   bool
 	reaped  bool
 	quiet   time.Time // until then a late reaping is waited for
@@ -166,7 +167,7 @@ func (s *Session) Interrupt() {
 // Timeline is what has happened until now. The session is over. With WriteTo
 // the rest is written, and the summary; the entries are only there without.
 func (s *Session) Timeline() (*observe.Timeline, error) {
-	if s.line == nil {
+	if s.line == nil || s.broken { // it is said already that nobody can be told
 		return nil, nil
 	}
 	err := s.source.Stop()
@@ -176,6 +177,9 @@ func (s *Session) Timeline() (*observe.Timeline, error) {
 	s.hearCallers()
 	if err == nil {
 		s.settleInit()
+	}
+	if s.readErr != nil {
+		s.line.Add(observe.Event{Time: proc.Now(), Kind: observe.Mark, Evidence: observe.Done, Text: "the source has ended, and nothing is seen any more: " + s.readErr.Error()})
 	}
 	t, writeErr := s.line.Finish()
 	return t, errors.Join(err, s.readErr, writeErr)

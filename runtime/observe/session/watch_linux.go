@@ -74,6 +74,7 @@ func (s *Session) take() error {
 	s.accept()
 	s.hearCallers()
 	if err := s.line.Advance(b.told); err != nil {
+		s.broken = true
 		return fmt.Errorf("write the timeline: %w", err)
 	}
 	return nil

@@ -33,6 +33,7 @@ type Source struct {
 	batch     []raw // read, and not yet given to the tracker
 	over      bool  // all is read after Stop
 	told      int64
+	behind    bool // there was more to read
 }
 
 // A cpu is the ring buffer of one.
@@ -41,6 +42,7 @@ type cpu struct {
 	number  uint16
 	fd      int
 	overrun uint64 // as far as it is reported
+	last    int64  // the time of the last event that was read
 }
 
 // Open makes an instance with all its events switched on, but not yet the
@@ -184,7 +186,7 @@ func (s *Source) ring() error {
 // more reads what there is. What one CPU wrote after the other was read waits
 // for the next round, so that the tracker sees all in order.
 func (s *Source) more() error {
-	if len(s.batch) == 0 && !s.stopped.Load() {
+	if len(s.batch) == 0 && !s.behind && !s.stopped.Load() {
 		if err := s.wait(); err != nil {
 			return err
 		}
@@ -241,6 +243,10 @@ func poll(fds []unix.PollFd, timeout int) error {
 func (s *Source) drain() (until int64, all bool, err error) {
 	until, all = proc.Now(), true
 	for _, c := range s.cpus {
+		if s.behind && c.last > s.told { // the others first: what is read of it cannot be told yet
+			until, all = min(until, c.last), false
+			continue
+		}
 		behind, err := s.drainOne(c)
 		if err != nil {
 			return 0, false, fmt.Errorf("read trace of %s: %w", c.name, err)
@@ -249,6 +255,7 @@ func (s *Source) drain() (until int64, all bool, err error) {
 			until, all = min(until, behind), false
 		}
 	}
+	s.behind = !all
 	return until, all, nil
 }
 
@@ -274,6 +281,7 @@ func (s *Source) drainOne(c *cpu) (behind int64, err error) {
 		if behind, err = s.decode(c, s.page[:n]); err != nil {
 			return 0, err
 		}
+		c.last = max(c.last, behind)
 	}
 }
 
