@@ -38,7 +38,7 @@ func (w *jsonWriter) linuxFeatures(killable bool) {
 	w.listField("capabilities", bundles.KnownCapabilities())
 	w.listField("namespaces", []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"})
 	w.flagsField("cgroup", []flagField{
-		{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", false}, {"rdma", false},
+		{"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false},
 	})
 	w.key("seccomp")
 	w.seccompFeatures(killable)
