@@ -142,3 +142,26 @@ func outsider(c *rig.Container) (pid, parent int, wait func()) {
 	cmd.Process.Signal(unix.SIGSTOP)
 	return pid, parent, wait
 }
+
+// keepsExits tells that a pidfd has the status also of who is reaped, as since
+// Linux 6.15: before, only the parent can be sure to learn it.
+func keepsExits(t *testing.T) bool {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	return major > 6 || major == 6 && minor >= 15
+}
+
+// needsOldFreezer is for what a process frozen by cgroup v1 does: one of v2 can
+// be killed.
+func needsOldFreezer(t *testing.T) {
+	if rig.OnlyV2() {
+		t.Skip("no process of cgroup v2 is frozen beyond SIGKILL")
+	}
+}
