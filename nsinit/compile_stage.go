@@ -154,9 +154,10 @@ func (b *builder) becomeRoot() {
 	b.call("root of the user namespace", "setresuid", num(0), num(0), num(0))
 }
 
-// deniedGroups tolerates that the user namespace denies setgroups(2).
+// deniedGroups tolerates that the user namespace denies setgroups(2): its maker
+// had to, or had to itself already (user_namespaces(7)).
 func (b *builder) deniedGroups() []On {
-	if b.inUser && (b.facts.Rootless || b.ns.created&unix.CLONE_NEWUSER == 0) {
+	if b.inUser && (b.facts.Rootless || b.facts.InUserNS || b.ns.created&unix.CLONE_NEWUSER == 0) {
 		return tolerate(unix.EPERM)
 	}
 	return nil

@@ -232,6 +232,25 @@ func TestRootlessWithSubordinateIDs(t *testing.T) {
 	}
 }
 
+// Root of a user namespace that an unprivileged user has made, as by
+// unshare(1) -Urm: setgroups(2) is denied there and in every one below.
+func TestUserNamespaceWhereSetgroupsIsDenied(t *testing.T) {
+	u := unprivileged(t)
+	own := []syscall.SysProcIDMap{{ContainerID: 0, HostID: nobody, Size: 1}}
+	u.opts = append(u.opts, func(c *exec.Cmd) {
+		c.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: true}
+		c.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
+		c.SysProcAttr.UidMappings, c.SysProcAttr.GidMappings = own, own
+	})
+	c := u.container(func(s *specs.Spec) {
+		s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 0, Size: 1}}
+		s.Linux.GIDMappings = s.Linux.UIDMappings
+	}, rig.Sh("id -u; cat /proc/self/setgroups"))
+	if x := c.RunWith(u.opts); x.Code != 0 || x.Stdout != "0\ndeny\n" {
+		t.Errorf("code %d: %s%s", x.Code, x.Stdout, x.Stderr)
+	}
+}
+
 // overlay puts other contents over a file of the machine, in this run's own
 // mount namespace and for one test.
 func overlay(r *rig.Rig, path, content string) {
