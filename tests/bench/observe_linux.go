@@ -47,7 +47,7 @@ type act struct {
 
 var (
 	kills = act{20000, false, (*shell).kills}
-	forks = act{60, true, (*shell).forks}
+	forks = act{150, true, (*shell).forks}
 )
 
 // Who is observed.
@@ -68,7 +68,7 @@ func cost(a act, who whom) func(*stage, subject) (float64, error) {
 			return 0, err
 		}
 		defer func() { err = errors.Join(err, c.close()) }()
-		before, err := a.do(c, a.times)
+		before, err := a.settled(c)
 		if err != nil || who == nobody {
 			return micro(before, a.times), err
 		}
@@ -83,7 +83,7 @@ func cost(a act, who whom) func(*stage, subject) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		after, err := a.do(c, a.times)
+		after, err := a.settled(c)
 		plain := (before + after) / 2
 		if a.percent {
 			return 100 * float64(during-plain) / float64(plain), err
@@ -103,6 +103,15 @@ func (a act) under(c, watched *shell, sub subject) (d time.Duration, err error) 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
+	return a.settled(c)
+}
+
+// settled does it without what has just begun or ended on the machine: the
+// loading of programs patches the kernel's code, and its memory is freed later.
+func (a act) settled(c *shell) (time.Duration, error) {
+	if _, err := a.do(c, a.times); err != nil {
+		return 0, err
+	}
 	return a.do(c, a.times)
 }
 
