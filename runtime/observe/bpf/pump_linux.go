@@ -12,6 +12,7 @@ import (
 
 	"minirun/runtime/observe"
 	"minirun/runtime/observe/helper"
+	"minirun/runtime/observe/proc"
 )
 
 // A pump carries records from the ring to the pipe.
@@ -51,11 +52,11 @@ func (p *pump) run(in *os.File) error {
 	orders := &orders{in: in, obey: p.obey}
 	fds := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}, {Fd: int32(p.set.ring.FD()), Events: unix.POLLIN}}
 	for {
-		if err := poll(fds, -1); err != nil {
+		if err := proc.Poll(fds, -1); err != nil {
 			return err
 		}
 		if fds[0].Revents == 0 {
-			if err := poll(fds[:1], gather); err != nil {
+			if err := proc.Poll(fds[:1], gather); err != nil {
 				return err
 			}
 		}
@@ -78,7 +79,7 @@ const slack = 10_000_000
 func (p *pump) empty() error {
 	p.ring.SetDeadline(time.Unix(1, 0)) // it has passed: only look
 	for {
-		begun, there := now(), p.ring.AvailableBytes()
+		begun, there := proc.Now(), p.ring.AvailableBytes()
 		for there > 0 {
 			if err := p.ring.ReadInto(&p.rec); err != nil {
 				return fmt.Errorf("read ring buffer: %w", err)
@@ -134,7 +135,7 @@ func (p *pump) take(b []byte) error {
 
 // append adds a record of its own.
 func (p *pump) append(e *observe.Event) {
-	e.Time = now()
+	e.Time = proc.Now()
 	p.buf = observe.AppendWire(p.buf, e)
 }
 
@@ -156,7 +157,7 @@ func (p *pump) finish() error {
 		if left <= 0 || len(p.set.gone()) == 0 {
 			break
 		}
-		if err := poll(ring, int(left.Milliseconds())+1); err != nil {
+		if err := proc.Poll(ring, int(left.Milliseconds())+1); err != nil {
 			return err
 		}
 	}
@@ -167,22 +168,4 @@ func (p *pump) finish() error {
 		p.append(&observe.Event{Kind: observe.Free, Origin: observe.BPF, Task: task})
 	}
 	return p.flush()
-}
-
-// now is CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns counts.
-func now() int64 {
-	var t unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) != nil { // which no kernel lacks
-		return 0
-	}
-	return t.Nano()
-}
-
-func poll(fds []unix.PollFd, timeout int) error {
-	for {
-		_, err := unix.Poll(fds, timeout)
-		if err != unix.EINTR {
-			return err
-		}
-	}
 }

@@ -221,21 +221,12 @@ func (s *Source) wait() error {
 	for _, c := range s.cpus {
 		fds = append(fds, unix.PollFd{Fd: int32(c.fd), Events: unix.POLLIN})
 	}
-	err := poll(fds, -1)
+	err := proc.Poll(fds, -1)
 	if err == nil && fds[0].Revents == 0 {
-		err = poll(fds[:1], gather)
+		err = proc.Poll(fds[:1], gather)
 	}
 	unix.Read(s.bell, make([]byte, 8)) // EAGAIN: it was not rung
 	return err
-}
-
-func poll(fds []unix.PollFd, timeout int) error {
-	for {
-		_, err := unix.Poll(fds, timeout)
-		if err != unix.EINTR {
-			return err
-		}
-	}
 }
 
 // drain reads every buffer, if it can to its end, and returns the time before
