@@ -12,27 +12,26 @@ var noTime time.Time
 
 // poll waits for one of fds.
 func poll(fds []unix.PollFd) error {
-	for {
-		_, err := unix.Poll(fds, -1)
-		if err == nil {
-			return nil
-		}
-		if err != unix.EINTR { // Go's preemption signal; poll(2) never restarts
-			return fmt.Errorf("poll: %w", err)
-		}
-	}
+	_, err := pollFor(fds, func() int { return -1 })
+	return err
 }
 
 // pollUntil waits for one of fds, or returns false at the deadline.
 func pollUntil(fds []unix.PollFd, deadline time.Time) (bool, error) {
+	n, err := pollFor(fds, func() int { return millisecondsUntil(deadline) })
+	return n > 0, err
+}
+
+// pollFor asks again after Go's preemption signal, because poll(2) never restarts.
+func pollFor(fds []unix.PollFd, milliseconds func() int) (int, error) {
 	for {
-		n, err := unix.Poll(fds, millisecondsUntil(deadline))
-		switch {
-		case err == unix.EINTR: // Go's preemption signal; poll(2) never restarts
-		case err != nil:
-			return false, fmt.Errorf("poll: %w", err)
+		n, err := unix.Poll(fds, milliseconds())
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
 		default:
-			return n > 0, nil
+			return 0, fmt.Errorf("poll: %w", err)
 		}
 	}
 }
