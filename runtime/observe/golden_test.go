@@ -27,6 +27,11 @@ func recorded(t testing.TB) []string {
 
 func load(t testing.TB, file string) *Timeline {
 	t.Helper()
+	return Build(recording(t, file))
+}
+
+func recording(t testing.TB, file string) (About, []Event) {
+	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +40,7 @@ func load(t testing.TB, file string) *Timeline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Build(about, events)
+	return about, events
 }
 
 func golden(t *testing.T, file string, got []byte) {

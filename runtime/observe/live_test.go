@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"math/rand"
-	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,14 +13,7 @@ import (
 // and some time after they happened.
 func lively(t *testing.T, file string, f Format) string {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about, events, err := ReadJSON(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	about, events := recording(t, file)
 	var out bytes.Buffer
 	l := NewLive(about, &out, f)
 	r := rand.New(rand.NewSource(1))
