@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -130,4 +131,38 @@ func TestTheVictimOfMemory(t *testing.T) {
 	if i < 0 || events[i].Target.Inside != 2 || events[i].Target.Name() != "python3" {
 		t.Errorf("no victim: %d", i)
 	}
+}
+
+// legal checks that the events of each process are in a legal order: fork <
+// exec < exit < free, nothing by it after its exit, and every one of them freed.
+func legal(t *testing.T, events []observe.Event) {
+	t.Helper()
+	type process struct{ forked, exited, freed bool }
+	all := make(map[int32]*process)
+	for i := range events {
+		e := &events[i]
+		p := all[e.Task.Tgid]
+		switch {
+		case e.Kind == observe.Fork && !e.Thread():
+			if all[e.Target.Tgid] != nil {
+				t.Errorf("%d is forked twice", e.Target.Tgid)
+			}
+			all[e.Target.Tgid] = &process{forked: true}
+		case e.Task.Inside == 0:
+		case p == nil || p.exited && e.Kind == observe.Exec || p.freed:
+			t.Errorf("%v by %d at %v: not in order", e.Kind, e.Task.Tgid, time.Duration(e.Time-events[0].Time))
+		case e.Kind == observe.Exit && e.Is(observe.FlagGroupDead):
+			p.exited = true
+		case e.Kind == observe.Free:
+			if p.freed = true; !p.exited {
+				t.Errorf("%d is freed without an exit", e.Task.Tgid)
+			}
+		}
+	}
+	for pid, p := range all {
+		if !p.exited || !p.freed {
+			t.Errorf("%d: %+v", pid, *p)
+		}
+	}
+	t.Logf("%d processes", len(all))
 }

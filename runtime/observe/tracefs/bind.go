@@ -16,7 +16,7 @@ type raw struct {
 	irq    bool  // it fired in an interrupt: by is who was interrupted
 	number int64 // what a system call was given or returned, val, sa_handler, clone_flags
 	comm   [16]byte
-	text   string // the path of a group
+	text   string // the path of a group, or of the program that is executed
 }
 
 // inInterrupt is TRACE_FLAG_HARDIRQ|TRACE_FLAG_SOFTIRQ of common_flags (include/linux/trace_events.h).
@@ -78,7 +78,7 @@ var events = [...]event{
 type binding struct {
 	point                                       point
 	by, pid, signal, result, code, group, value field
-	comm, path, filename, context               field
+	comm, path, context                         field
 }
 
 // bind looks the fields of an event up by their names. One that a kernel has
@@ -97,7 +97,7 @@ func bind(p point, f *format) binding {
 	case rename:
 		b.comm = f.field("newcomm")
 	case exec:
-		b.filename, b.value = f.field("filename"), f.field("old_pid")
+		b.path, b.value = f.field("filename"), f.field("old_pid")
 	case exit:
 		b.comm, b.group = f.field("comm"), f.field("group_dead")
 	case populated:
@@ -128,11 +128,11 @@ func (b *binding) read(at int64, cpu uint16, data []byte) raw {
 	r.signal, r.result = uint8(b.signal.number(data)), uint8(b.result.number(data))
 	r.group, r.irq = b.group.number(data) != 0, b.context.number(data)&inInterrupt != 0
 	copy(r.comm[:15], b.comm.text(data))
-	if name := b.filename.text(data); name != nil {
-		copy(r.comm[:15], path.Base(string(name)))
-	}
 	if b.path.has() {
 		r.text = string(b.path.text(data))
+	}
+	if b.point == exec && r.text != "" {
+		copy(r.comm[:15], path.Base(r.text))
 	}
 	return r
 }

@@ -165,7 +165,7 @@ func (t *tracker) exec(r *raw) {
 	if !t.renames {
 		th.named(r.comm)
 	}
-	t.emit(r, observe.Event{Kind: observe.Exec, Task: th.task()}, th.p, nil)
+	t.emit(r, observe.Event{Kind: observe.Exec, Task: th.task(), Text: r.text}, th.p, nil)
 }
 
 // exiting notes the code of exit(2), which counts if it is the main thread's,

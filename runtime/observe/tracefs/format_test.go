@@ -70,7 +70,7 @@ func TestATextElsewhereInTheEvent(t *testing.T) {
 	binary.NativeEndian.PutUint32(data[12:], 5)
 	data = append(data, "/bin/cat\x00"...)
 	b := bind(exec, f)
-	if r := b.read(1, 0, data); r.pid != 5 || string(r.comm[:4]) != "cat\x00" {
+	if r := b.read(1, 0, data); r.pid != 5 || string(r.comm[:4]) != "cat\x00" || r.text != "/bin/cat" {
 		t.Errorf("%+v", r)
 	}
 	binary.NativeEndian.PutUint32(data[8:], 20|90<<16)
