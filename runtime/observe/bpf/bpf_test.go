@@ -242,7 +242,7 @@ func TestTheProgramsForAnOlderKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.ring.Close()
+	defer p.close()
 	if err := errors.Join(p.finish(), w.Close()); err != nil { // a pipe has room for some hundred events
 		t.Fatal(err)
 	}

@@ -26,7 +26,11 @@ type code struct {
 }
 
 // mapFDs are the descriptors of the maps.
-type mapFDs struct{ ring, control, zombies, groups int }
+type mapFDs struct {
+	ring, control, zombies, groups int
+
+	mark uint32 // how much of the ring may be full before its reader is woken, in bytes
+}
 
 // The registers with a meaning.
 const (

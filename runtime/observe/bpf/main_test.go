@@ -102,13 +102,19 @@ func begin(t *testing.T, s observe.Source, c *exec.Cmd) {
 			c.Wait()
 		}
 	})
+	if err := s.Attach(observe.Container{Pid: c.Process.Pid, PidNS: namespace(t, c), Level: 1}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// namespace is the inode of a container's PID namespace.
+func namespace(t *testing.T, c *exec.Cmd) uint64 {
+	t.Helper()
 	var stat syscall.Stat_t
 	if err := syscall.Stat(fmt.Sprintf("/proc/%d/ns/pid", c.Process.Pid), &stat); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Attach(observe.Container{Pid: c.Process.Pid, PidNS: stat.Ino, Level: 1}); err != nil {
-		t.Fatal(err)
-	}
+	return stat.Ino
 }
 
 // observed runs a program as PID 1 and returns what was seen of it.

@@ -101,7 +101,27 @@ func (c *code) text() {
 	c.here(faulty)
 }
 
-// submit hands the record over. The kernel wakes the reader only when it had read all before.
+// Arguments of the helpers of a ring (include/uapi/linux/bpf.h).
+const (
+	ringAvailable = 0 // BPF_RB_AVAIL_DATA
+	forceWakeup   = 2 // BPF_RB_FORCE_WAKEUP
+)
+
+// crossing is how many bytes beyond its mark the ring is said to be crossing
+// it: some records, of which two that are reserved at once can step over none.
+const crossing = 4096
+
+// submit hands the record over. The kernel wakes the reader when it had read
+// all before; and here it is woken when so much waits that it must not wait itself.
 func (c *code) submit() {
-	c.add(asm.Mov.Reg(asm.R1, record), asm.Mov.Imm(asm.R2, 0), asm.FnRingbufSubmit.Call())
+	quiet := c.label("quiet")
+	c.add(
+		asm.LoadMapPtr(asm.R1, c.maps.ring), asm.Mov.Imm(asm.R2, ringAvailable), asm.FnRingbufQuery.Call(),
+		asm.Mov.Imm(asm.R2, 0),
+		asm.Sub.Imm(asm.R0, int32(c.maps.mark)),
+		asm.JGE.Imm(asm.R0, crossing, quiet),
+		asm.Mov.Imm(asm.R2, forceWakeup),
+	)
+	c.here(quiet)
+	c.add(asm.Mov.Reg(asm.R1, record), asm.FnRingbufSubmit.Call())
 }

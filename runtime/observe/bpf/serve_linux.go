@@ -97,7 +97,7 @@ func (o *options) serve(stdin, stdout *os.File) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.ring.Close()) }()
+	defer func() { err = errors.Join(err, p.close()) }()
 	if err := errors.Join(set.Watch(uint32(o.namespace)), set.Expect(int(o.expect))); err != nil {
 		return err
 	}

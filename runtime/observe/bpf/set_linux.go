@@ -114,7 +114,7 @@ func (s *Set) makeMaps(ring uint32) error {
 // attach loads the programs, each while the verifier is at the others, and
 // then attaches them.
 func (s *Set) attach(k *kernel, level int16) error {
-	maps := mapFDs{s.ring.FD(), s.control.FD(), s.zombies.FD(), s.groups.FD()}
+	maps := mapFDs{ring: s.ring.FD(), control: s.control.FD(), zombies: s.zombies.FD(), groups: s.groups.FD(), mark: s.ring.MaxEntries() / 4}
 	var fds [len(programs)]int
 	var errs [len(programs)]error
 	var all sync.WaitGroup
