@@ -168,12 +168,13 @@ func (b *builder) exit(e *Entry) {
 // gone is a reaping. The kernel frees the last reference to a task some time after.
 func (b *builder) gone(e *Entry) {
 	e.Folded = e.Kind == Free
-	if e.Who == nil || e.Who.Gone != 0 || e.Task.Pid != e.Task.Tgid {
+	if e.Who == nil || e.Task.Pid != e.Task.Tgid {
 		return
 	}
-	p := e.Who
-	p.Gone, p.Late = e.Time, e.Kind == Free
 	b.status(e)
+	if p := e.Who; p.Gone == 0 {
+		p.Gone, p.Late = e.Time, e.Kind == Free
+	}
 }
 
 // ended is a pidfd that has become readable.

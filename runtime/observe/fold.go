@@ -64,21 +64,21 @@ func (e *Entry) tell() {
 	}
 }
 
-// twice reports whether an end was told already: by another pidfd, or with the
-// exit itself where the source has no other sign of that.
+// twice reports whether an end or a reaping was told already: by another pidfd,
+// or with the exit itself where the source has no other sign of that. What was
+// told without the status is told again by who knows it.
 func (e *Entry) twice() bool {
 	p := e.Who
 	if p == nil {
 		return false
 	}
+	told := &p.ended
 	if e.Kind == Reap {
-		return p.pidfd && e.Time == p.End
+		told = &p.reaped
 	}
-	if p.ended {
-		return true
-	}
-	p.ended = true
-	return false
+	again := *told && !(p.untold && p.Known)
+	*told = true
+	return again || e.Kind == Reap && p.pidfd && e.Time == p.End
 }
 
 // same reports whether two entries would make the same line.

@@ -34,6 +34,7 @@ type Process struct {
 	stopped  bool
 	pidfd    bool   // End is when its pidfd told, for want of an Exit
 	ended    bool   // an Ended has a line
+	reaped   bool   // a Reap has one
 	judged   bool   // Cause is as good as what is known
 	willed   bool   // its children are given to others
 	will     string // to whom
