@@ -123,7 +123,7 @@ func (p *initProc) announce(sig unix.Signal) {
 	}
 	p.told.Signal(int(sig), p.r.Pid, p.verb+", by pidfd_send_signal")
 	if task, err := signals.Read(procPath(p.r.Pid)); err == nil {
-		p.told.Predict(int(sig), p.r.Pid, task, signals.Verdict(task.Question(int(sig), signals.Kill, false)))
+		p.told.Predict(p.r.Pid, task, task.Question(int(sig), signals.Kill, false))
 	}
 }
 

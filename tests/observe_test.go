@@ -36,7 +36,7 @@ var timelines = []struct {
 		name: "the same with --init", script: "sleep 1000 & sleep 1000 & : >/ready; wait", create: []string{"--init"},
 		act:  func(c *rig.Container) { madeReady(c); stopIt(c, "--time", "9s") },
 		want: []string{"stop: asked", "0>1 TERM minirun *", "1>2 TERM user fatal", "2 exit 0xf", "1 exit 0x8f00", "1 ended 0x8f00"},
-		proc: []string{"0>1 TERM minirun predicted *", "1 ended 0x8f00"},
+		proc: []string{"0>1 TERM minirun predicted consumable", "1 ended 0x8f00"},
 	},
 	{
 		name: "out of memory", script: "tail /dev/zero; exit 3", act: waitForEnd,

@@ -85,6 +85,9 @@
 //	             signal sets of the receiver as in /proc/PID/status; realBlocked is its mask while it is in sigtimedwait(2)
 //	init, dying, traced
 //	             the receiver is PID 1 of its namespace; it is ending; it has a tracer
+//	awaited, signalfd, openThread, dumping, stopped, orphaned
+//	             of a prediction: a sigtimedwait(2) or a signalfd(2) of the receiver takes the signal, or a thread
+//	             that does not block it; it writes a core; it is stopped; its process group is orphaned
 //	groupDead    exit: it was the last thread
 //	status       as wait(2) gives it
 //	state        census: the letter of proc_pid_stat(5)

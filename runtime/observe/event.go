@@ -161,6 +161,14 @@ const (
 	FlagInit                        // Generate, Deliver: the receiver is SIGNAL_UNKILLABLE, that is PID 1 of its namespace
 	FlagDying                       // Generate: the receiver is in a group exit already (SIGNAL_GROUP_EXIT)
 	FlagTraced                      // Generate, Deliver: under ptrace(2)
+
+	// What only a prediction knows: see signals.Question.
+	FlagAwaited    // a thread waits for it in sigtimedwait(2)
+	FlagSignalfd   // it is masked, and a signalfd(2) accepts it
+	FlagOpenThread // the main thread masks it, and another does not
+	FlagDumping    // dying, a core is being written
+	FlagStopped    // in a group stop
+	FlagOrphaned   // in an orphaned process group
 )
 
 // The values of Result of Generate: TRACE_SIGNAL_* of include/trace/events/signal.h.

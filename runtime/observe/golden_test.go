@@ -108,7 +108,7 @@ func TestATimelineSaysWhatHappened(t *testing.T) {
 // What is left of the same stories to a source that sees no signals.
 func TestWhatProcSaysOfIt(t *testing.T) {
 	for name, lines := range map[string][]string{
-		"init":    {"──TERM→ 1 minirun-init  kill, by pidfd_send_signal; predicted pending: PID 1 blocks SIGTERM", "SIGTERM by whom this source does not see", "ended with 0"},
+		"init":    {"──TERM→ 1 minirun-init  kill, by pidfd_send_signal; predicted consumable: PID 1 reads SIGTERM from a signalfd", "SIGTERM by whom this source does not see", "ended with 0"},
 		"oom":     {"ended with 137 = 128+9 (SIGKILL): SIGKILL by whom this source does not see"},
 		"abort":   {"ended with 139 = 128+11 (SIGSEGV): SIGSEGV by whom this source does not see"},
 		"held":    {"3 sleep a zombie, not waited for by nsenter", "3 sleep         is reaped", "SIGKILL from minirun"},

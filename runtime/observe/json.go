@@ -135,6 +135,9 @@ func (o *object) appendSignal(e *Event) {
 		o.bool("dying", e.Is(FlagDying))
 		o.bool("traced", e.Is(FlagTraced))
 	}
+	for _, f := range predictedFlags() {
+		o.yes(f.key, e.Is(f.flag))
+	}
 }
 
 func (p *Process) appendCause(o *object) {

@@ -123,6 +123,11 @@ func readKnown(v *fastjson.Value, e *Event) {
 			f.set(n)
 		}
 	}
+	for _, f := range predictedFlags() {
+		if n := v.Get(f.key); n != nil {
+			e.flag(n, f.flag)
+		}
+	}
 }
 
 func (e *Event) flag(v *fastjson.Value, f Flags) {

@@ -16,6 +16,9 @@ type answer struct {
 // question is a Generate in the terms of the rule. The receiver's disposition
 // is left open: few sources tell it.
 func (e *Entry) question() signals.Question {
+	if e.Evidence == Predicted {
+		return e.predicted()
+	}
 	to := e.Whom
 	q := signals.Question{
 		Signal: int(e.Signal), How: how(e), Inside: e.insideOf(),
@@ -27,15 +30,21 @@ func (e *Entry) question() signals.Question {
 		q.Waiting = e.RealBlocked.Has(sig) && !q.Blocked
 		q.Blocked = q.Blocked || q.Waiting
 	}
+	q.Disposition = e.arranged()
+	return q
+}
+
+// arranged is the receiver's disposition, as far as it is told.
+func (e *Entry) arranged() signals.Disposition {
 	switch sig := int(e.Signal); {
 	case e.Known(HasHandler):
-		q.Disposition = disposition(e)
+		return disposition(e)
 	case e.Known(HasActions) && e.Ignored.Has(sig):
-		q.Disposition = signals.Ignore
+		return signals.Ignore
 	case e.Known(HasActions) && e.Caught.Has(sig):
-		q.Disposition = signals.Catch
+		return signals.Catch
 	}
-	return q
+	return signals.Default
 }
 
 // insideOf reports whether the sender has a pid in the receiver's own PID

@@ -84,24 +84,9 @@ func (t *Teller) Signal(sig, pid int, how string) {
 }
 
 // Predict tells what will come of a signal, for observers that cannot see it.
-func (t *Teller) Predict(sig, pid int, to signals.Task, a signals.Answer) {
-	e := observe.Event{
-		Kind: observe.Generate, Evidence: observe.Predicted, Origin: observe.Proc, Signal: uint8(sig), Result: uint8(a.Result),
-		Flags: observe.FlagGroup, Has: observe.HasResult | observe.HasCode | observe.HasGroup | observe.HasMasks | observe.HasActions | observe.HasTarget,
-		Blocked: to.Blocked, Caught: to.Caught, Ignored: to.Ignored,
-		Target: observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: observe.Comm(to.Name)},
-	}
-	for _, flag := range []struct {
-		on bool
-		f  observe.Flags
-	}{{to.Init(), observe.FlagInit}, {to.Dying(), observe.FlagDying}, {to.TracerPid != 0, observe.FlagTraced}} {
-		if flag.on {
-			e.Flags |= flag.f
-		}
-	}
-	for _, th := range to.Threads {
-		e.RealBlocked |= th.Awaits
-	}
+func (t *Teller) Predict(pid int, to signals.Task, q signals.Question) {
+	e := observe.Prediction(to, q)
+	e.Target = observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: observe.Comm(to.Name)}
 	t.tell(&e)
 }
 
