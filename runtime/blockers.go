@@ -24,6 +24,9 @@ type Blocker struct {
 	Outside bool
 	// Tracer is who traces it, and has to wait for a zombie before its parent can.
 	Tracer Process
+	// Unreaped is for how long a zombie has not been waited for.
+	Unreaped Elapsed
+	corpse   *corpse // of a zombie; nil where /proc does not tell
 }
 
 // A Process is a pid and the name of its program; the pid is 0 for none that is visible.
@@ -51,8 +54,15 @@ func (b Blocker) String() string {
 	return s
 }
 
-// unreaped says who should wait for a zombie and does not.
+// unreaped says who should wait for a zombie and does not, and for how long.
 func (b Blocker) unreaped() string {
+	if b.Unreaped.Bound == Undated {
+		return b.whose()
+	}
+	return b.whose() + ", " + b.Unreaped.String()
+}
+
+func (b Blocker) whose() string {
 	switch {
 	case b.Tracer.Pid != 0:
 		return "not waited for by its tracer " + b.Tracer.String()

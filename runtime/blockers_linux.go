@@ -32,6 +32,11 @@ func blockers(r *Record) []Blocker {
 			all = append(all, b)
 		}
 	}
+	var undated []*Blocker
+	for i := range all {
+		undated = append(undated, &all[i])
+	}
+	date(undated)
 	slices.SortStableFunc(all, func(a, b Blocker) int { return cmp.Compare(b.weight(), a.weight()) })
 	return all
 }
@@ -87,6 +92,7 @@ func blockerOf(pid int, r *Record) (Blocker, bool) {
 	switch stat.State {
 	case 'Z':
 		b.Parent = processOf(status.PPid)
+		b.corpse = corpseOf(pid)
 		b.Outside = r.OwnPidNS && pid != r.Pid && !inPidNS(status.PPid, r.PidNS)
 	case 'D':
 		b.Frozen = frozenIn(pid)

@@ -3,6 +3,7 @@ package runtime
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestBlockersAreNamedWithTheirReason(t *testing.T) {
@@ -10,6 +11,8 @@ func TestBlockersAreNamedWithTheirReason(t *testing.T) {
 	sleep := Blocker{Pid: 11, Name: "sleep", State: 'D', Wchan: "nfs4_wait"}
 	frozen := Blocker{Pid: 11, Name: "sleep", State: 'D', Wchan: "__refrigerator", Frozen: "/x"}
 	zombie := Blocker{Pid: 12, Name: "sh", State: 'Z', Parent: Process{77, "make"}}
+	old := zombie
+	old.Unreaped = Elapsed{time.Hour, AtLeast}
 	outside := Blocker{Pid: 12, Name: "sh", State: 'Z', Parent: Process{77, "shim"}, Outside: true}
 	unseen := Blocker{Pid: 12, Name: "sh", State: 'Z', Outside: true}
 	traced := Blocker{Pid: 12, Name: "sh", State: 'Z', Parent: Process{10, "init"}, Tracer: Process{88, "strace"}}
@@ -31,6 +34,7 @@ func TestBlockersAreNamedWithTheirReason(t *testing.T) {
 		{[]Blocker{init, zombie}, "blocked by 12 (sh) Z, not waited for by its parent 77 (make)", "77 (make) wait"},
 		{[]Blocker{init, running, zombie}, "blocked by 13 (spin) R", "77 (make) wait"},
 		{[]Blocker{zombie, {Pid: 10, Name: "init", State: 't', Tracer: Process{88, "strace"}}}, "blocked by 10 (init) t, traced by 88 (strace)", "88 (strace)"},
+		{[]Blocker{init, old}, "blocked by 12 (sh) Z, not waited for by its parent 77 (make), for at least 1h0m0s", "77 (make) wait"},
 		{[]Blocker{init, outside}, "blocked by 12 (sh) Z, not waited for by its parent 77 (shim) outside the container", "77 (shim) wait"},
 		{[]Blocker{init, unseen}, "blocked by 12 (sh) Z, not waited for by its parent, outside the container and not visible from here", ""},
 		{[]Blocker{init, traced}, "blocked by 12 (sh) Z, not waited for by its tracer 88 (strace)", "detach the tracer 88 (strace)"},

@@ -187,9 +187,11 @@ func killsSoFar(r *Record) uint64 {
 	return m.OOMKill
 }
 
-func sinceBoot() time.Duration {
+func sinceBoot() time.Duration { return clockTime(unix.CLOCK_BOOTTIME) }
+
+func clockTime(clock int32) time.Duration {
 	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+	if unix.ClockGettime(clock, &ts) != nil {
 		return 0
 	}
 	return time.Duration(ts.Nano())

@@ -60,14 +60,15 @@ type PsProcess struct {
 	Command string
 	Age     time.Duration // since its start
 
-	// Blocker says of a zombie who should wait for it.
+	// Blocker says of a zombie who should wait for it, and for how long it has not.
 	Blocker Blocker
 }
 
-// zombie says whose a zombie is. The kernel does not keep when a process died:
-// its start is the earliest that can be.
+// zombie says whose a zombie is, and for how long: at most since its start.
 func (p PsProcess) zombie() string {
-	return fmt.Sprintf("%s, for at most %v", p.Blocker.unreaped(), p.Age.Truncate(time.Second))
+	b := p.Blocker
+	b.Unreaped = b.Unreaped.within(p.Age)
+	return b.unreaped()
 }
 
 // A psLine is a process and how deep it stands in the tree.

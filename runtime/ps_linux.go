@@ -129,6 +129,11 @@ func (rt *Runtime) Ps(id string) ([]PsProcess, error) {
 			all = append(all, p)
 		}
 	}
+	var undated []*Blocker
+	for i := range all {
+		undated = append(undated, &all[i].Blocker)
+	}
+	date(undated)
 	return all, nil
 }
 

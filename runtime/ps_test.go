@@ -35,13 +35,16 @@ func TestTreeAndZombies(t *testing.T) {
 		{Pid: 12, Inside: 2, Parent: Process{Pid: 10}, State: 'S', Threads: 1, Wchan: "do_wait", Signals: "default", Command: "sh"},
 		{Pid: 13, Inside: 3, Parent: Process{Pid: 12, Name: "sh"}, State: 'Z', Threads: 1, Wchan: "-", Signals: "-", Command: "[true]",
 			Age: 61900 * time.Millisecond, Blocker: Blocker{State: 'Z', Parent: Process{12, "sh"}}},
+		{Pid: 14, Inside: 4, Parent: Process{Pid: 12, Name: "sh"}, State: 'Z', Threads: 1, Wchan: "-", Signals: "-", Command: "[false]",
+			Age: 61900 * time.Millisecond, Blocker: Blocker{State: 'Z', Parent: Process{12, "sh"}, Unreaped: Elapsed{3 * time.Second, Exactly}}},
 	}
 	got := string(PsWide(all, true))
 	want := strings.TrimPrefix(`
 PID  HOST  PARENT  STATE  THREADS  WCHAN    SIGNALS       COMMAND
 1    10    1       S      1        -        default       init
 2    12    10      S      1        do_wait  default         sh
-3    13    12      Z      1        -        -                 [true] <not waited for by its parent 12 (sh), for at most 1m1s>
+3    13    12      Z      1        -        -                 [true] <not waited for by its parent 12 (sh), for at most 1m2s>
+4    14    12      Z      1        -        -                 [false] <not waited for by its parent 12 (sh), for 3s>
 7    11    99      R      2        -        handles TERM  exec
 `, "\n")
 	if got != want {

@@ -94,6 +94,10 @@ func (b Blocker) append(w *jsonWriter) {
 		w.key("parent")
 		b.Parent.append(w)
 		w.boolField("parentOutside", b.Outside)
+		if b.Unreaped.Bound != Undated {
+			w.key("unreaped")
+			b.Unreaped.append(w)
+		}
 	}
 	w.close('}')
 }

@@ -190,6 +190,9 @@ func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
 	parent.Process.Signal(unix.SIGSTOP) // so that it does not wait for its child
 	_, report, err := stopped(rt, "c1", StopOptions{Grace: 0, Limit: time.Second})
 	want := fmt.Sprintf("%d (sleep) Z, not waited for by its parent %d (nsenter) outside the container", child, parent.Process.Pid)
+	if hasSched() {
+		want += ", for "
+	}
 	if !errors.Is(err, ErrGaveUp) || !strings.Contains(err.Error(), want) || !strings.Contains(report, want) {
 		t.Errorf("got %v\n%s\nwant %s", err, report, want)
 	}

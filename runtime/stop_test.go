@@ -70,7 +70,8 @@ func TestARungSaysWhetherWaitingIsUseless(t *testing.T) {
 }
 
 func TestStopEventsAreJSONAndLines(t *testing.T) {
-	b := Blocker{Pid: 3, Inside: 2, Name: "a\x01", State: 'Z', Parent: Process{9, "p"}, Outside: true, Tracer: Process{8, "t"}}
+	b := Blocker{Pid: 3, Inside: 2, Name: "a\x01", State: 'Z', Parent: Process{9, "p"}, Outside: true, Tracer: Process{8, "t"},
+		Unreaped: Elapsed{1500 * time.Millisecond, AtLeast}}
 	e := StopEvent{At: 1500 * time.Microsecond, What: "blocker", Text: "blocked by it", Blocker: &b}
 	var got struct {
 		At      float64
@@ -81,12 +82,16 @@ func TestStopEventsAreJSONAndLines(t *testing.T) {
 			Parent      struct{ Pid int }
 			Outside     bool `json:"parentOutside"`
 			Tracer      struct{ Name string }
+			Unreaped    struct {
+				Seconds float64
+				Bound   string
+			}
 		}
 	}
 	if err := json.Unmarshal(e.JSON(), &got); err != nil {
 		t.Fatalf("%s: %v", e.JSON(), err)
 	}
-	if k := got.Blocker; got.At != 0.0015 || got.Event != "blocker" || k.Pid != 3 || k.Inside != 2 || k.State != "Z" || k.Parent.Pid != 9 || !k.Outside || k.Tracer.Name != "t" {
+	if k := got.Blocker; got.At != 0.0015 || got.Event != "blocker" || k.Pid != 3 || k.Inside != 2 || k.State != "Z" || k.Parent.Pid != 9 || !k.Outside || k.Tracer.Name != "t" || k.Unreaped.Seconds != 1.5 || k.Unreaped.Bound != "at least" {
 		t.Errorf("%s", e.JSON())
 	}
 	if line := e.Line(); line != "     1.5 ms  blocked by it" {

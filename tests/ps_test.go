@@ -3,12 +3,15 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"minirun/tests/rig"
 )
@@ -75,7 +78,7 @@ func TestPsTellsAll(t *testing.T) {
 			row(fmt.Sprintf(`1 +%d +\d+ +S +1 +\S+ +.*ignores HUP.* sleep 1002$`, c.Pid())),
 			row(fmt.Sprintf(`2 +\d+ +%d +S +1 +\S*wait\S* .*sh -c sleep 1001; true$`, c.Pid())),
 			row(`4 +\d+ +\d+ +S +1 .* sleep 1001$`),
-			row(fmt.Sprintf(`3 +\d+ +%d +Z +\d +\S+ +- .*<not waited for by its parent %d \(sleep\), for at most \d+s>$`, c.Pid(), c.Pid())),
+			row(fmt.Sprintf(`3 +\d+ +%d +Z +\d +\S+ +- .*<not waited for by its parent %d \(sleep\), %s>$`, c.Pid(), c.Pid(), zombieFor())),
 		}
 		if !rig.Eventually(func() bool {
 			text = r.OK("ps", flag, c.ID).Stdout
@@ -88,6 +91,40 @@ func TestPsTellsAll(t *testing.T) {
 		if nested := strings.Index(line, "sleep 1001") > strings.Index(head, "COMMAND"); nested != (flag == "--tree") {
 			t.Errorf("%s:\n%s", flag, text)
 		}
+	}
+}
+
+// zombieFor matches for how long a zombie without threads has been one.
+func zombieFor() string {
+	const time = `(\d+h)?(\d+m)?[\d.]+m?s`
+	if _, err := os.Stat("/proc/self/sched"); err != nil {
+		return "for at most " + time // Linux before 6.15, without CONFIG_SCHED_DEBUG
+	}
+	return "for (at least )?" + time
+}
+
+// A zombie is dated by its end, not by its start; PID 1 is sleep, which waits for nobody.
+func TestPsTellsSinceWhenAZombieIsOne(t *testing.T) {
+	r := rig.New(t)
+	r.MinirunOnly("--wide")
+	c := r.Container(rig.Sh(`sleep 1001 & exec sleep 1002`)).MustCreate().MustStart()
+	time.Sleep(time.Second)
+	killed := time.Now()
+	if err := unix.Kill(child(c), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	dated := regexp.MustCompile(`\(sleep\), (` + zombieFor() + `)>`)
+	var row []string
+	if !rig.Eventually(func() bool {
+		row = dated.FindStringSubmatch(r.OK("ps", "--wide", c.ID).Stdout)
+		return row != nil
+	}) {
+		t.Fatal(r.OK("ps", "--wide", c.ID).Stdout)
+	}
+	words := strings.Fields(row[1])
+	age, err := time.ParseDuration(words[len(words)-1])
+	if passed := time.Since(killed); err != nil || age > passed && !strings.Contains(row[1], "at most") {
+		t.Errorf("%s, %v after its end: %v", row[0], passed, err)
 	}
 }
 

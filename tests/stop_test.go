@@ -307,7 +307,7 @@ func TestStopNamesTheParentOfAZombieFromOutside(t *testing.T) {
 	pid, parent, wait := outsider(c)
 	x := stopIt(c, "--fast", "--limit", "2")
 	who := fmt.Sprintf("%d (sleep) Z, not waited for by its parent %d (nsenter) outside the container", pid, parent)
-	wants(t, x, 4, "blocked by "+who+"; make "+strconv.Itoa(parent)+" (nsenter) wait for it, or end that", "gave up")
+	wants(t, x, 4, "blocked by "+who, "; make "+strconv.Itoa(parent)+" (nsenter) wait for it, or end that", "gave up")
 	if got := c.Status(); got == "stopped" {
 		t.Error("state says stopped")
 	}
