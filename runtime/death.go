@@ -1,65 +1,11 @@
 package runtime
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 )
-
-// An Elapsed is how long ago something was, as far as that can be known.
-type Elapsed struct {
-	Time  time.Duration
-	Bound Bound
-}
-
-// A Bound says how a time is to be read.
-type Bound byte
-
-const (
-	Undated Bound = iota // nothing is known, and Time is 0
-	Exactly              // to a hundredth of it, or 10 ms if that is more
-	AtLeast
-	AtMost
-)
-
-var boundWords = [...]string{Undated: "unknown", Exactly: "exactly", AtLeast: "at least", AtMost: "at most"}
-
-func (b Bound) String() string { return boundWords[b] }
-
-// String is "for 3.2s", "for at least 3.2s", "for at most 3.3s" or "": in
-// tenths of a second below ten seconds, in seconds above, and whole ones that
-// have passed, but for a most.
-func (e Elapsed) String() string {
-	unit := time.Second
-	if e.Time < 10*time.Second {
-		unit /= 10
-	}
-	switch e.Bound {
-	case Exactly:
-		return "for " + e.Time.Truncate(unit).String()
-	case AtLeast:
-		return "for at least " + e.Time.Truncate(unit).String()
-	case AtMost:
-		return "for at most " + (e.Time + unit - 1).Truncate(unit).String()
-	}
-	return ""
-}
-
-// within is the same of something that is no older than age.
-func (e Elapsed) within(age time.Duration) Elapsed {
-	if e.Bound == Undated {
-		return Elapsed{age, AtMost}
-	}
-	return Elapsed{min(e.Time, age), e.Bound}
-}
-
-func (e Elapsed) append(w *jsonWriter) {
-	w.open('{')
-	w.key("seconds")
-	w.buf = strconv.AppendFloat(w.buf, e.Time.Seconds(), 'f', 3, 64)
-	w.strField("bound", e.Bound.String())
-	w.close('}')
-}
 
 // A corpse is what /proc keeps of the death of a zombie. The kernel does not
 // write down when a process ended; but every scheduling class writes down when
@@ -88,6 +34,18 @@ func corpseFrom(stat, sched string, group time.Duration) (corpse, error) {
 		return corpse{}, err
 	}
 	return corpse{cpu: cpu, ended: t.ExecStart, alone: t.Runtime == group}, nil
+}
+
+// sameZombie tells of two readings of /proc/PID/stat whether what was read
+// between them is of one zombie, on one CPU: it has still to run, and may move,
+// when it is one already.
+func sameZombie(before, after string) bool {
+	first, err := parseStat(before)
+	second, err2 := parseStat(after)
+	from, err3 := lastCPU(before)
+	to, err4 := lastCPU(after)
+	return errors.Join(err, err2, err3, err4) == nil &&
+		first.State == 'Z' && second.State == 'Z' && first.Start == second.Start && from == to
 }
 
 // A queueClock is the clock of a CPU's run queue. It counts from boot, as

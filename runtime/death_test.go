@@ -79,6 +79,29 @@ func TestCorpseFromProc(t *testing.T) {
 	}
 }
 
+func TestSameZombie(t *testing.T) {
+	stat := func(state, start, cpu string) string {
+		return "42 (a) b) " + state + " 1" + strings.Repeat(" 0", 22-5) + " " + start + strings.Repeat(" 0", 39-23) + " " + cpu + " 0"
+	}
+	z := stat("Z", "77", "3")
+	for _, tt := range []struct {
+		before, after string
+		want          bool
+	}{
+		{z, z, true},
+		{stat("R", "77", "3"), z, false},
+		{z, stat("X", "77", "3"), false},
+		{z, stat("Z", "78", "3"), false},
+		{stat("Z", "77", "2"), z, false},
+		{"", z, false},
+		{z, "", false},
+	} {
+		if got := sameZombie(tt.before, tt.after); got != tt.want {
+			t.Errorf("%q, then %q: %v", tt.before, tt.after, got)
+		}
+	}
+}
+
 func TestSinceADeath(t *testing.T) {
 	const s = time.Second
 	run := func(now time.Duration) queueClock { return newQueueClock(now, 1000*s, 1000*s) }
