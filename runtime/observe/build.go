@@ -13,6 +13,7 @@ type builder struct {
 	count   int32
 	byPid   map[int32]*Process // by process id, the latest of that number
 	threads map[int32]int32    // thread id → process id
+	inits   []*Process         // of the PID namespaces, as long as they may adopt
 	marks   []*Entry           // Marks that announce a signal which has not been seen yet
 	reasons map[asked]answer
 	open    *Entry // the line to which what follows may belong
@@ -195,11 +196,18 @@ func (b *builder) status(e *Entry) {
 	}
 }
 
+// mostMarks bounds how many announcements are waited for: a verb sends what it announces.
+const mostMarks = 64
+
 // mark keeps what announces a signal, for the Generate to come.
 func (b *builder) mark(e *Entry) {
-	if e.Signal != 0 {
-		b.marks = append(b.marks, e)
+	if e.Signal == 0 {
+		return
 	}
+	if len(b.marks) == mostMarks {
+		b.marks = slices.Delete(b.marks, 0, 1)
+	}
+	b.marks = append(b.marks, e)
 }
 
 // conclude says what an entry has come to, with what is known now. Entries

@@ -33,6 +33,7 @@ func (b *builder) sweep(s sink) {
 		b.drop(p)
 		return true
 	})
+	b.inits = slices.DeleteFunc(b.inits, func(p *Process) bool { return p != b.First && p.Gone != 0 })
 	d.sweepAt = max(2*mostProcesses, 2*len(b.Processes))
 }
 

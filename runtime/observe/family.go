@@ -1,5 +1,11 @@
 package observe
 
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // bequeath gives the children of a process that has ended to the one that the
 // kernel gives them to. The end of an init leaves none.
 func (b *builder) bequeath(p *Process) {
@@ -7,7 +13,8 @@ func (b *builder) bequeath(p *Process) {
 		return
 	}
 	p.willed = true
-	var list, to string
+	var list []string
+	var to string
 	for _, c := range p.children {
 		if c.goneBefore(p.End) {
 			continue
@@ -15,10 +22,9 @@ func (b *builder) bequeath(p *Process) {
 		if c.Adopter == nil {
 			c.Adopter = b.reaper(c, p)
 		}
-		if p.Left++; p.Left > 1 {
-			list += ", "
+		if p.Left++; p.Left <= mostNamed {
+			list = append(list, c.label(""))
 		}
-		list += c.label("")
 		if c.Adopter != nil {
 			to = " to " + c.Adopter.label("")
 		} else if to == "" {
@@ -26,8 +32,19 @@ func (b *builder) bequeath(p *Process) {
 		}
 	}
 	if p.Left > 0 {
-		p.will = "leaves " + list + to
+		p.will = "leaves " + strings.Join(list, ", ") + andMore(p.Left) + to
 	}
+}
+
+// mostNamed is how many processes a line names; of the others it has the number.
+const mostNamed = 64
+
+// andMore is how many of n a line does not name.
+func andMore(n int) string {
+	if n <= mostNamed {
+		return ""
+	}
+	return " and " + strconv.Itoa(n-mostNamed) + " more"
 }
 
 // goneBefore reports whether a process was reaped by then. Where that is told
@@ -54,7 +71,8 @@ func (b *builder) reaper(c, parent *Process) *Process {
 		}
 		p = p.Mother
 	}
-	for _, p := range b.Processes { // it came by setns(2), or from far below
+	b.inits = slices.DeleteFunc(b.inits, func(p *Process) bool { return p.End != 0 && p.End <= parent.End })
+	for _, p := range b.inits { // it came by setns(2), or from far below
 		if p.adopts(parent) {
 			return p
 		}

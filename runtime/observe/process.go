@@ -30,6 +30,7 @@ type Process struct {
 	children []*Process         // that it has forked or got first, and that were not reaped when they were last counted
 	queues   map[uint8]*letters // by signal
 	handled  signals.Set        // for which a handler of its own has run
+	init     bool               // it is known as one of the inits
 	oom      bool
 	stopped  bool
 	pidfd    bool   // End is when its pidfd told, for want of an Exit
@@ -107,7 +108,7 @@ func (p *Process) bornTo(mother *Process) {
 	case had == mother:
 		return
 	case had != nil:
-		had.children = slices.DeleteFunc(had.children, func(c *Process) bool { return c == p })
+		had.disown(p)
 	}
 	if p.Mother = mother; mother == nil {
 		return
@@ -118,11 +119,25 @@ func (p *Process) bornTo(mother *Process) {
 	mother.children = append(mother.children, p)
 }
 
+// disown takes a child away, as a rule the latest.
+func (p *Process) disown(child *Process) {
+	for i := len(p.children) - 1; i >= 0; i-- {
+		if p.children[i] == child {
+			p.children = slices.Delete(p.children, i, i+1)
+			return
+		}
+	}
+}
+
 // learn takes over what an event tells about a process.
 func (b *builder) learn(p *Process, t *Task) {
 	learn(&p.Inside, t.Inside)
 	learn(&p.Own, t.Own)
 	learn(&p.Depth, t.Depth)
+	if p.Own == 1 && p.Inside > 0 && !p.init {
+		p.init = true
+		b.inits = append(b.inits, p)
+	}
 	if t.Parent > 0 && t.Parent != p.Parent {
 		b.adopted(p, t.Parent)
 	}

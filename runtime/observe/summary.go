@@ -105,15 +105,15 @@ type toll struct {
 
 // tolls are those in the container whom a signal has ended, by who sent it.
 func (t *Timeline) tolls() (lines []string) {
-	var list []toll
+	var list []*toll
+	known := map[string]*toll{}
 	find := func(words string) *toll {
-		for n := range list {
-			if list[n].words == words {
-				return &list[n]
-			}
+		x := known[words]
+		if x == nil {
+			x = &toll{words: words}
+			known[words], list = x, append(list, x)
 		}
-		list = append(list, toll{words: words})
-		return &list[len(list)-1]
+		return x
 	}
 	for _, p := range t.Processes {
 		if p.Cause.Kind != BySignal || p.Inside <= 0 || p == t.First {

@@ -219,7 +219,8 @@ func (p *Process) Number() string {
 
 // census is who was there, those in the same state together.
 func (e *Entry) census() string {
-	var words, state string
+	var words strings.Builder
+	state, same := "", 0
 	for n := -1; n < len(e.counted); n++ {
 		c := e
 		if n >= 0 {
@@ -229,16 +230,19 @@ func (e *Entry) census() string {
 			continue
 		}
 		now := c.condition()
-		switch {
+		switch same++; {
 		case state == "":
-		case now == state:
-			words += ", "
-		default:
-			words += " " + state + "; "
+		case now != state:
+			words.WriteString(andMore(same-1) + " " + state + "; ")
+			same = 1
+		case same <= mostNamed:
+			words.WriteString(", ")
 		}
-		words, state = words+c.Who.name(&c.Task), now
+		if state = now; same <= mostNamed {
+			words.WriteString(c.Who.name(&c.Task))
+		}
 	}
-	return words + " " + state
+	return words.String() + andMore(same) + " " + state
 }
 
 // condition is how a process was found. wchan is a function of the kernel, of
