@@ -13,7 +13,7 @@ ifneq (,$(findstring go1.26,$(shell $(GO) version)))
 build: export GOEXPERIMENT = nogreenteagc
 endif
 
-.PHONY: help build run test conformance test-engines test-vm screenshots bench fuzz lint golden install clean
+.PHONY: help build run test conformance test-engines test-vm screenshots perfetto bench fuzz lint golden install clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -39,6 +39,9 @@ test-vm: ## the same tests on cgroup v2 under systemd, in a virtual machine (roo
 screenshots: build ## make the README's pictures of a stop (root; installs Chromium)
 	@tests/demo/screenshots bin/minirun tests/testdata
 
+perfetto: ## ask Perfetto's trace processor, from npm, what it makes of the traces of observe
+	@GO=$(GO) tests/perfetto/check
+
 test-engines: build ## containerd, docker, podman and a CRI client run minirun, and runc beside it (root)
 	@tests/install engines
 	cd tests/engines && CI=$(CI) RUNTIME=$(CURDIR)/bin/minirun $(GO) test -count=1 -timeout 30m
@@ -58,6 +61,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) vet ./...
 	GOFLAGS=-tags=faults $(GO) vet ./runtime
 	GOFLAGS=-tags=vm $(GO) vet ./tests ./cgroups
+	GOFLAGS=-tags=perfetto $(GO) vet ./runtime/observe
 	cd tests/engines && $(GO) vet ./...
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,5 +161,30 @@ func TestAPerfettoTraceShowsTheStop(t *testing.T) {
 		if !strings.Contains(names, want) {
 			t.Errorf("no %q in\n%s", want, names)
 		}
+	}
+}
+
+// `make perfetto` shows why: the trace processor would take two of them for one.
+func TestAPidThatIsUsedAgainAndAgainIsSoManyProcesses(t *testing.T) {
+	init, child := Task{Pid: 100, Tgid: 100, Inside: 1, Own: 1}, Task{Pid: 101, Tgid: 101, Inside: 2, Own: 2}
+	var events []Event
+	for i := range int64(4) {
+		events = append(events, Event{Time: 10*i + 1, Kind: Fork, Task: init, Target: child}, Event{Time: 10*i + 2, Kind: Exit, Task: child})
+	}
+	var out bytes.Buffer
+	if err := Build(About{Init: 100}, events).WritePerfetto(&out); err != nil {
+		t.Fatal(err)
+	}
+	var ids []bool // of the tracks of 101: whether nothing is on it
+	for _, b := range parse(t, out.Bytes())[1] {
+		if d := parse(t, b.([]byte))[60]; d != nil {
+			track := parse(t, d[0].([]byte))
+			if track[3] != nil && parse(t, track[3][0].([]byte)).number(1) == 101 {
+				ids = append(ids, track.number(1) >= unused)
+			}
+		}
+	}
+	if !slices.Equal(ids, []bool{false, false, true, false, true, false}) {
+		t.Errorf("%v", ids)
 	}
 }
