@@ -25,7 +25,7 @@ func parseWho(text []byte) (w who, err error) {
 		}
 		switch key {
 		case "Name":
-			w.name = value
+			w.name = unescape(value)
 		case "State":
 			if value != "" {
 				w.state = value[0]
@@ -45,6 +45,15 @@ func parseWho(text []byte) (w who, err error) {
 		return who{}, fmt.Errorf("parse status: no Tgid or no NStgid")
 	}
 	return w, nil
+}
+
+// unescape takes back what the kernel does to a name, that it be one line:
+// a newline is \n there, and a backslash is two (proc_task_name of fs/proc/array.c).
+func unescape(name string) string {
+	if !strings.Contains(name, `\`) {
+		return name
+	}
+	return strings.NewReplacer(`\\`, `\`, `\n`, "\n").Replace(name)
 }
 
 func number(text string) (int32, error) {

@@ -20,6 +20,15 @@ func TestAStatusSaysWhoATaskIs(t *testing.T) {
 	}
 }
 
+// A process chooses its name, also one of several lines.
+func TestANameIsWhatTheProcessCallsItself(t *testing.T) {
+	for escaped, want := range map[string]string{`a\nb`: "a\nb", `a\\nb`: `a\nb`, `\\\n`: "\\\n", `\`: `\`, "": ""} {
+		if got := unescape(escaped); got != want {
+			t.Errorf("%q: %q, want %q", escaped, got, want)
+		}
+	}
+}
+
 func FuzzWho(f *testing.F) {
 	f.Add([]byte(status))
 	f.Fuzz(func(t *testing.T, text []byte) {

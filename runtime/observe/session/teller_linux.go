@@ -86,7 +86,7 @@ func (t *Teller) Signal(sig, pid int, how string) {
 // Predict tells what will come of a signal, for observers that cannot see it.
 func (t *Teller) Predict(pid int, to signals.Task, q signals.Question) {
 	e := observe.Prediction(to, q)
-	e.Target = observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: observe.Comm(to.Name)}
+	e.Target = observe.Task{Pid: int32(pid), Tgid: int32(pid), Inside: observe.Unknown, Own: observe.Unknown, Depth: observe.Unknown, Comm: nameOf(int32(pid))}
 	t.tell(&e)
 }
 

@@ -84,11 +84,21 @@ func (s *Session) take() error {
 // itself by now: busybox does so for each of its tools, and no eBPF program is
 // at the tracepoint that would tell.
 func ownName(e *observe.Event) {
-	if e.Kind == observe.Exec && e.Task.Name() == "exe" {
-		if text, err := os.ReadFile("/proc/" + strconv.Itoa(int(e.Task.Pid)) + "/comm"); err == nil {
-			e.Task.Comm = observe.Comm(strings.TrimSuffix(string(text), "\n"))
-		}
+	if e.Kind != observe.Exec || e.Task.Name() != "exe" {
+		return
 	}
+	if name := nameOf(e.Task.Pid); name[0] != 0 {
+		e.Task.Comm = name
+	}
+}
+
+// nameOf is how a thread calls itself, or nothing. What /proc/PID/status says is escaped.
+func nameOf(tid int32) (none [16]byte) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(int(tid)) + "/comm")
+	if err != nil {
+		return none
+	}
+	return observe.Comm(strings.TrimSuffix(string(text), "\n"))
 }
 
 // lateReap is how long after its end the init's reaping is waited for: that
