@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"minirun/nsinit"
 	"minirun/runtime/observe/session"
@@ -25,6 +26,9 @@ const ObserveAnnotation = "minirun.observe"
 // container or, of a verb that observes what it does itself, with the verb.
 func (rt *Runtime) startObserver(file, id string, withVerb bool) (*session.Observer, error) {
 	path, err := filepath.Abs(file)
+	if err == nil && ownDescriptor(file) {
+		err = errors.New("the observer has no descriptor of its caller's: name a file")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--observe %s: %w", file, err)
 	}
@@ -33,6 +37,15 @@ func (rt *Runtime) startObserver(file, id string, withVerb bool) (*session.Obser
 		until = "verb"
 	}
 	return session.Start([]string{"minirun", "--root", rt.Store.Root, "observe", "--channel", "--until", until, "-o", path, id})
+}
+
+// ownDescriptor reports whether a file is another to each process that opens it, or a dash.
+func ownDescriptor(file string) bool {
+	switch file {
+	case "-", "/dev/stdin", "/dev/stdout", "/dev/stderr":
+		return true
+	}
+	return strings.HasPrefix(file, "/dev/fd/") || strings.HasPrefix(file, "/proc/self/") || strings.HasPrefix(file, "/proc/thread-self/")
 }
 
 // observe starts the observer of a birth, once: the flag is known before
@@ -130,7 +143,11 @@ func (p *initProc) announce(sig unix.Signal) {
 // observeVerb starts an observer for the time of a verb on a container that
 // there is, and returns when it is attached.
 func (rt *Runtime) observeVerb(o *session.Observer, p *initProc) error {
-	if o == nil || !p.seen.alive() {
+	if o == nil {
+		return nil
+	}
+	if !p.seen.alive() {
+		rt.warn("observe: the container has stopped already, and no file is written")
 		return nil
 	}
 	if !p.r.OwnPidNS {

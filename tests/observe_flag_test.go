@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"minirun/tests/rig"
 )
@@ -54,6 +55,50 @@ func TestAnObserverThatCannotWriteIsAnErrorOfTheVerb(t *testing.T) {
 	wants(t, host.Create("--observe", r.Path("file")), 1, "no PID namespace of its own")
 	if _, err := os.Stat(r.Path("file")); !os.IsNotExist(err) {
 		t.Errorf("a file is left: %v", err)
+	}
+}
+
+// Files that are no good for an observer in the background are errors at once,
+// and leave no observer; one that fails later is said once.
+func TestAnObserverIsToldWhereItCannotWrite(t *testing.T) {
+	r := observeRig(t)
+	c := r.Container(rig.Sh("exit 4"))
+	for _, file := range []string{"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"} {
+		wants(t, c.Run("--observe", file), 1, "--observe "+file+": the observer has no descriptor of its caller's: name a file")
+	}
+	fifo := r.Path("fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, c.Run("--observe", fifo), 1, "observe: open "+fifo+": no such device or address")
+	if c.Exists() || !rig.Eventually(func() bool { return len(observers(c.ID)) == 0 }) {
+		t.Errorf("left: container %v, observers %v", c.Exists(), observers(c.ID))
+	}
+	for _, ending := range []string{"txt", "json", "html", "pftrace"} {
+		file := r.Path("full." + ending)
+		if err := os.Symlink("/dev/full", file); err != nil {
+			t.Fatal(err)
+		}
+		if x := c.Run("--observe", file); x.Code != 4 || strings.Count(x.Stderr, "no space left on device") != 1 {
+			t.Errorf("%s: code %d: %s", ending, x.Code, x.Stderr)
+		}
+	}
+}
+
+// An observer that comes to nothing removes its file, but never one that was there: it may be /dev/null.
+func TestAFileThatWasThereStays(t *testing.T) {
+	r := observeRig(t)
+	c := r.Container(rig.Sh("exit 4")).MustCreate().MustStart()
+	c.WaitStopped()
+	old := r.Write("old.txt", "", 0o600)
+	for file, stays := range map[string]bool{old: true, r.Path("new.txt"): false} {
+		x := stopIt(c, "--observe", file)
+		if want := "observe: the container has stopped already, and no file is written"; x.Code != 0 || !strings.Contains(x.Stderr, want) {
+			t.Errorf("code %d, no %q in %s", x.Code, want, x.Stderr)
+		}
+		if _, err := os.Lstat(file); (err == nil) != stays {
+			t.Errorf("%s: %v", file, err)
+		}
 	}
 }
 

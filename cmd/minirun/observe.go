@@ -90,8 +90,8 @@ func observeUntil(o *runtime.ObserveOptions, until string) (err error) {
 	case "verb":
 		o.Verb = true
 	default:
-		if o.For, err = parseTime("--until", until, -1); err == nil && o.For <= 0 {
-			err = fmt.Errorf("--until %q: want exit, or a time such as 10s", until)
+		if o.For, err = parseTime("--until", until, -1); err != nil || o.For <= 0 {
+			err = fmt.Errorf("--until %q: want exit, or a time such as 10, 10s or 1m30s", until)
 		}
 	}
 	return err
@@ -116,6 +116,7 @@ func interrupted() <-chan struct{} {
 type output struct {
 	file, format string
 	to           *os.File
+	made         bool // there was no such file
 }
 
 // open makes the file before anything is observed, so that one that cannot be
@@ -128,9 +129,23 @@ func (out *output) open(o *runtime.ObserveOptions, stdout *os.File) (err error) 
 		}
 	}
 	if out.to = stdout; out.file != "" {
-		out.to, err = os.OpenFile(out.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		err = out.create(stdout == nil)
 	}
 	o.To = out.to
+	return err
+}
+
+// create makes the file, or empties the one that is there. In the background
+// nobody could interrupt the wait for a reader of a FIFO: without one that is an error.
+func (out *output) create(background bool) (err error) {
+	flags := os.O_WRONLY | os.O_CREATE
+	if background {
+		flags |= unix.O_NONBLOCK
+	}
+	out.to, err = os.OpenFile(out.file, flags|os.O_EXCL, 0o644)
+	if out.made = err == nil; errors.Is(err, os.ErrExist) {
+		out.to, err = os.OpenFile(out.file, flags|os.O_TRUNC, 0o644)
+	}
 	return err
 }
 
@@ -177,7 +192,7 @@ func (out *output) serve(b *session.Background, o runtime.ObserveOptions) error 
 		return err
 	}
 	err := o.ObserveFor(b)
-	if errors.Is(err, session.ErrNothing) {
+	if errors.Is(err, session.ErrNothing) && out.made {
 		err = errors.Join(err, os.Remove(out.file))
 	}
 	return errors.Join(err, out.close())

@@ -1,6 +1,9 @@
 package observe
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // label is a process in a few words: its pid in the container, that in a
 // nested PID namespace of its own behind a slash, and its name; one outside
@@ -19,13 +22,13 @@ func (p *Process) label(name string) string {
 	}
 	name = Clean(name)
 	if p.Inside <= 0 {
-		return name + " [" + strconv.Itoa(int(p.Tgid)) + "]"
+		return strings.TrimLeft(name+" ["+strconv.Itoa(int(p.Tgid))+"]", " ")
 	}
 	pid := strconv.Itoa(int(p.Inside))
 	if p.Depth > 0 && p.Own > 0 {
 		pid += "/" + strconv.Itoa(int(p.Own))
 	}
-	return pid + " " + name
+	return strings.TrimRight(pid+" "+name, " ")
 }
 
 // Clean makes a name that somebody in the container has chosen fit to be

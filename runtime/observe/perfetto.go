@@ -99,8 +99,10 @@ func (p *perfetto) end(t *Timeline) error {
 		p.event(phase.From, trackPhases, sliceBegin, phase.Name)
 		p.event(phase.To, trackPhases, sliceEnd, "")
 	}
-	_, err := p.to.Write(p.tracks)
-	return errors.Join(err, p.spool.end(p.to))
+	if _, err := p.to.Write(p.tracks); err != nil {
+		return errors.Join(err, p.spool.drop())
+	}
+	return p.spool.end(p.to)
 }
 
 // Flush has nothing to write before the end.

@@ -38,6 +38,14 @@ func (s *spool) store() {
 	s.buf = s.buf[:0]
 }
 
+// drop gives up what is kept.
+func (s *spool) drop() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Close()
+}
+
 // end writes everything to w, in its order.
 func (s *spool) end(w io.Writer) error {
 	if s.file != nil {
@@ -47,7 +55,7 @@ func (s *spool) end(w io.Writer) error {
 		if s.err == nil {
 			_, s.err = io.Copy(w, s.file)
 		}
-		s.err = errors.Join(s.err, s.file.Close())
+		s.err = errors.Join(s.err, s.drop())
 	}
 	if s.err != nil {
 		return fmt.Errorf("keep the trace until its end: %w", s.err)

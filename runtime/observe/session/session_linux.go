@@ -175,6 +175,9 @@ func (s *Session) Timeline() (*observe.Timeline, error) {
 		err = s.take()
 	}
 	s.hearCallers()
+	if s.broken {
+		return nil, err
+	}
 	if err == nil {
 		s.settleInit()
 	}
