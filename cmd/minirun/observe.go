@@ -40,7 +40,7 @@ first kill or delete, and says with each signal what became of the one before.
 {id} in FILE is the container's.
 
 Flags:
-  -o, --output FILE   write to FILE (default standard output)
+  -o, --output FILE   write to FILE (default, and -: standard output)
   --format FORMAT     text, json (an object a line), perfetto (for
                       ui.perfetto.dev), or html (default by the ending of FILE:
                       .txt, .json, .jsonl, .perfetto-trace, .pftrace, .html)
@@ -127,6 +127,9 @@ func (out *output) open(o *runtime.ObserveOptions, stdout *os.File) (err error) 
 		if o.Format, err = observe.ParseFormat(out.format); err != nil {
 			return err
 		}
+	}
+	if out.file == "-" {
+		out.file = ""
 	}
 	if out.to = stdout; out.file != "" {
 		err = out.create(stdout == nil)

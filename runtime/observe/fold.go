@@ -15,6 +15,8 @@ func (b *builder) fold(e *Entry) {
 		if !e.Folded && e.Who != nil {
 			e.Pair, e.Who.untold = e.Who.killer, !e.Who.Known
 		}
+	case Attach:
+		e.Folded = e.again()
 	case Populated:
 		e.Folded = b.open != nil && same(b.open, e)
 	case Exec:
@@ -88,11 +90,24 @@ func same(a, b *Entry) bool {
 		(a.Kind != Populated || a.Result == b.Result)
 }
 
-// noise is what goes without saying: that a parent hears of a child's end,
-// and the signal with which Go's scheduler interrupts its own threads.
+// again reports whether a process has joined the group of that path last: on
+// version 1 it does so in each hierarchy.
+func (e *Entry) again() bool {
+	p := e.Who
+	if p == nil {
+		return false
+	}
+	was := p.group
+	p.group = e.Text
+	return was == e.Text
+}
+
+// noise is what goes without saying: that a parent hears of a child's end, the
+// signal with which Go's scheduler interrupts its own threads, and that with which
+// the end of an init finds its own, which have ended (zap_pid_ns_processes).
 func (e *Entry) noise(first *Process) bool {
 	switch {
-	case e.Signal == sigurg && e.Who == e.Whom:
+	case (e.Signal == sigurg || e.Way == ByZap) && e.Who == e.Whom:
 		return true
 	case e.Way != ByChild:
 		return false

@@ -53,3 +53,30 @@ func TestAReapingIsToldOnce(t *testing.T) {
 		})
 	}
 }
+
+// What the kernel tells of one thing more than once is one line.
+func TestWhatGoesWithoutSayingIsLeftOut(t *testing.T) {
+	init, child := Task{Pid: 100, Tgid: 100, Inside: 1, Own: 1, Comm: Comm("sh")}, Task{Pid: 101, Tgid: 101, Inside: 2, Own: 2, Comm: Comm("ls")}
+	joins := func(at int64, p Task, path string) Event { return Event{Time: at, Kind: Attach, Task: p, Text: path} }
+	zap := func(at int64, to Task) Event {
+		return Event{Time: at, Kind: Generate, Task: init, Target: to, Signal: sigkill, Code: siKernel, Result: Ignored, Has: HasResult | HasCode}
+	}
+	line := Build(About{Init: 100, Origin: BPF}, []Event{
+		joins(1, child, "/web"), joins(2, child, "/web"), joins(3, init, "/web"), joins(4, child, "/web"), joins(5, child, "/other"), joins(6, child, "/web"),
+		{Time: 10, Kind: Exit, Task: init, Has: HasGroupDead | HasStatus, Flags: FlagGroupDead},
+		zap(20, init), zap(30, child),
+	})
+	var out bytes.Buffer
+	if err := line.WriteText(&out); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Join(plainLines(out.String()), "\n")
+	for text, n := range map[string]int{"2 ls joins cgroup /web\n": 2, "1 sh joins": 1, "joins cgroup /other": 1, "KILL→ 1 sh": 0, "KILL→ 2 ls": 1} {
+		if got := strings.Count(lines, text); got != n {
+			t.Errorf("%q is there %d times, want %d:\n%s", text, got, n, &out)
+		}
+	}
+	if len(line.Phases) != 1 || line.Phases[0].To != 30 {
+		t.Errorf("the others are killed at 30: %+v", line.Phases)
+	}
+}

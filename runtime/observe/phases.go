@@ -30,7 +30,7 @@ func (b *builder) witness(e *Entry) {
 		return
 	}
 	switch m := &b.end; {
-	case e.Kind == Generate && e.Way == ByZap && mine && m.zap == 0:
+	case e.Kind == Generate && e.Way == ByZap && mine && e.Whom != p && m.zap == 0:
 		m.zap = e.Time
 	case e.Kind == Generate && e.Signal == sigchld && mine:
 		m.reaped = e.Time

@@ -39,6 +39,7 @@ type Process struct {
 	judged   bool   // Cause is as good as what is known
 	willed   bool   // its children are given to others
 	will     string // to whom
+	group    string // path of the cgroup that it has joined last
 	untold   bool   // its end was told without its status
 }
 
