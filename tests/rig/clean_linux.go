@@ -21,7 +21,7 @@ func (r *Rig) CheckClean(after string) {
 // and phases to be its last (runtime/fault_injected.go).
 var buildFaulty = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(binDir, "minirun-faults")
-	return path, Build("minirun/cmd/minirun", path, "-tags", "faults")
+	return path, Build(minirun, path, "-tags", "faults")
 })
 
 // Faulty makes that the rig's runtime.

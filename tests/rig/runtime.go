@@ -36,7 +36,7 @@ func FindRuntime(dir string) (Runtime, error) {
 	path := os.Getenv("RUNTIME")
 	if path == "" {
 		path = filepath.Join(dir, "minirun")
-		if err := Build("minirun/cmd/minirun", path); err != nil {
+		if err := Build(minirun, path); err != nil {
 			return Runtime{}, err
 		}
 	}
@@ -47,12 +47,19 @@ func FindRuntime(dir string) (Runtime, error) {
 // element of its path: for machines without Go.
 const programs = "RIG_PROGRAMS"
 
+// minirun is the package of the runtime itself, which make links in a way of its own.
+const minirun = "minirun/cmd/minirun"
+
 // Build compiles a package of this module as a release is, but for the flags.
 func Build(pkg, path string, flags ...string) error {
 	if dir := os.Getenv(programs); dir != "" {
 		return Copy(filepath.Join(dir, filepath.Base(path)), path)
 	}
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags...)
+	link := "-s -w"
+	if pkg == minirun {
+		link += " -E minirun/runtime/warm.entry"
+	}
+	args := append([]string{"build", "-trimpath", "-ldflags", link, "-o", path}, flags...)
 	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
