@@ -63,7 +63,7 @@ func (w *bystander) write(t *testing.T, file, text string) {
 }
 
 var (
-	traceLine = regexp.MustCompile(`^.{16}-(\d+) +\[\d+\] \S+ +(\d+)\.(\d+): (\w+): (.*)$`)
+	traceLine = regexp.MustCompile(`^.{16}-(\d+) +\[\d+\] ..(.)\S* +(\d+)\.(\d+): (\w+): (.*)$`)
 	traceWord = regexp.MustCompile(` ?(\w+)=(\S*)`)
 )
 
@@ -88,8 +88,11 @@ func (w *bystander) testimony(t *testing.T, init int) (said []deed) {
 			}
 			continue
 		}
-		d := deed{text: m[4], actor: number(t, m[1]), time: int64(number(t, m[2]+m[3])) * 1000}
-		if d.reads(t, m[5], members) {
+		d := deed{text: m[5], actor: number(t, m[1]), time: int64(number(t, m[3]+m[4])) * 1000}
+		if m[2] != "." { // hardirq or softirq: a timer's doing, not that of who was interrupted
+			d.actor = 0
+		}
+		if d.reads(t, m[6], members) {
 			said = append(said, d)
 		}
 	}

@@ -96,7 +96,7 @@ func contradicted(t *testing.T, got, want []deed) {
 // A deed is what both know of one event.
 type deed struct {
 	text  string
-	actor int   // the thread
+	actor int   // the thread, or 0: an interrupt
 	queue int   // whose signals it is about, or 0
 	time  int64 // of CLOCK_MONOTONIC, in nanoseconds; not compared
 }
@@ -129,6 +129,9 @@ func deedsOf(t *testing.T, r *rig.Rig, file string, groupDead bool) (list []deed
 		case "generate":
 			group := map[bool]int{true: 1}[e.Group]
 			d.text, d.queue = fmt.Sprintf("signal_generate %d %d %d %d %d", e.Target.Pid, e.Signal, e.Code, group, e.Result), e.Target.Pid
+			if e.Code == -2 || e.Code == 128 && e.Signal == 14 { // a timer, which no thread sends
+				d.actor = 0
+			}
 		case "deliver":
 			d.text, d.queue = fmt.Sprintf("signal_deliver %d %d %s", e.Signal, e.Code, strings.TrimPrefix(e.Handler, "0x")), e.Task.Pid
 		default:

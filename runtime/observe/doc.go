@@ -31,7 +31,8 @@
 //     of one that has ended by then the pid is not known.
 //   - Signals: bpf tells the receiver's masks and dispositions too. proc sees none: those that minirun sends are
 //     predicted before they are sent, and it knows of no others.
-//   - Who sends: an interrupt has no sender in tracefs; bpf names the task that was interrupted, and its code tells.
+//   - Who sends: an interrupt has no sender in tracefs; bpf names the task that was interrupted, and its code tells;
+//     the timer of a process outside is left out.
 //   - Reaping: tracefs sees wait4(2) return; what the init reaps as it ends, and what waitid(2) reaps, is told by
 //     the kernel's freeing, an RCU period late. bpf has only the latter. proc has the pidfd's POLLHUP, which is exact.
 //   - Forks and execve: proc sees none. It finds a process when something else wakes it, and so none that was short-lived.

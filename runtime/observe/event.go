@@ -186,5 +186,13 @@ func (e *Event) Known(h Has) bool { return e.Has&h == h }
 // Is reports whether all of these flags are set.
 func (e *Event) Is(f Flags) bool { return e.Flags&f == f }
 
+// Stray reports whether a signal is that of a timer, of timer_create(2) or
+// setitimer(2), to somebody outside the container: an interrupt has sent it, and
+// a task of the container is only who was interrupted.
+func (e *Event) Stray() bool {
+	timed := e.Code == siTimer || e.Code == siKernel && e.Signal == sigalrm
+	return e.Kind == Generate && timed && e.Task.Inside > 0 && e.Target.Inside == 0
+}
+
 // Thread reports whether a Fork made a thread and no process.
 func (e *Event) Thread() bool { return e.Task.Is(&e.Target) }

@@ -80,3 +80,22 @@ func TestWhatGoesWithoutSayingIsLeftOut(t *testing.T) {
 		t.Errorf("the others are killed at 30: %+v", line.Phases)
 	}
 }
+
+// Whoever runs is interrupted by anybody's timer.
+func TestATimerOfSomebodyElseIsNoneOfTheContainers(t *testing.T) {
+	in, out := Task{Tgid: 100, Inside: 1}, Task{Tgid: 50}
+	for _, c := range []struct {
+		from, to Task
+		signal   uint8
+		code     int32
+		want     bool
+	}{
+		{in, out, 14, siTimer, true}, {in, out, 40, siTimer, true}, {in, out, 14, siKernel, true},
+		{in, in, 14, siTimer, false}, {out, in, 14, siKernel, false}, {in, out, 14, siUser, false}, {in, out, 1, siKernel, false}, {in, out, 17, 1, false},
+	} {
+		e := Event{Kind: Generate, Task: c.from, Target: c.to, Signal: c.signal, Code: c.code}
+		if e.Stray() != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+}

@@ -11,6 +11,7 @@ const (
 	sigkill = uint8(syscall.SIGKILL)
 	sigchld = uint8(syscall.SIGCHLD)
 	sigabrt = uint8(syscall.SIGABRT)
+	sigalrm = uint8(syscall.SIGALRM)
 	sigcont = uint8(syscall.SIGCONT)
 	sigurg  = uint8(syscall.SIGURG)
 

@@ -67,6 +67,7 @@ func (s *Session) receive() batch {
 // has announced it before: that is heard first.
 func (s *Session) take() error {
 	b := s.receive()
+	b.events = slices.DeleteFunc(b.events, func(e observe.Event) bool { return e.Stray() })
 	for i := range b.events {
 		ownName(&b.events[i])
 	}
