@@ -161,6 +161,24 @@ func TestAnUnprivilegedUserHasProc(t *testing.T) {
 	}
 }
 
+// Where there are more processes than descriptors, the source proc says so.
+func TestProcSaysHowManyItDoesNotFollow(t *testing.T) {
+	c := ups(observeRig(t), "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do sleep 1000 & done")
+	w := observed(c, []string{"/usr/bin/prlimit", "--nofile=72:72"}, "--source", "proc")
+	c.Kill("KILL")
+	list := w.timeline()
+	inOrder(t, list, "1 census *", "1 ended 0x9")
+	census := 0
+	for _, e := range list {
+		if e.Kind == "census" {
+			census++
+		}
+	}
+	if words := wordsOf(list); census != 8 || !strings.Contains(words, "follows 8 processes, as many as it may; 1") {
+		t.Errorf("%d are counted: %s", census, words)
+	}
+}
+
 func TestASourceByItsNameIsNotReplaced(t *testing.T) {
 	box := observeRig(t).Container(rig.Sh("exit 4")).MustCreate()
 	x := box.DoWith([]rig.Option{within(hiding("/sys/kernel/tracing")...)}, "observe", "--source", "tracefs", box.ID)

@@ -13,9 +13,12 @@ import (
 	"minirun/runtime/observe"
 )
 
-// mostFollowed bounds the descriptors that a source holds; more processes are
-// followed as the first ones end.
-const mostFollowed = 256
+// mostFollowed bounds the descriptors that a source holds, and others those
+// that are left for everything else (RLIMIT_NOFILE); more processes are followed as the first ones end.
+const (
+	mostFollowed = 4096
+	others       = 64
+)
 
 // A Source follows processes by pidfd. It is an observe.Source.
 type Source struct {
@@ -27,6 +30,8 @@ type Source struct {
 	stopped   atomic.Bool
 	over      bool
 	followed  map[int32]*followed
+	most      int  // of them
+	full      bool // it is told that there are more
 	out       []observe.Event
 	told      int64
 }
@@ -44,7 +49,16 @@ func Open() (observe.Source, error) {
 	if err != nil {
 		return nil, &observe.Unavailable{Origin: observe.Proc, Err: fmt.Errorf("eventfd: %w", err)}
 	}
-	return &Source{bell: bell, events: -1, followed: map[int32]*followed{}}, nil
+	return &Source{bell: bell, events: -1, followed: map[int32]*followed{}, most: room()}, nil
+}
+
+// room is how many processes there are descriptors for.
+func room() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > mostFollowed+others {
+		return mostFollowed
+	}
+	return max(int(limit.Cur)-others, 1)
 }
 
 // Origin is Proc.
@@ -69,14 +83,25 @@ func (s *Source) look() {
 	if s.events >= 0 {
 		s.readGroup()
 	}
+	left := 0
 	for _, pid := range pidsIn("/proc") {
-		if f := s.followed[pid]; f != nil && !f.ended || len(s.followed) >= mostFollowed {
+		if s.followed[pid] != nil {
 			continue
 		}
-		task, ok := s.namespace.Look(pid)
-		if ok && task.Inside > 0 && s.followed[pid] == nil {
+		switch task, ok := s.namespace.Look(pid); {
+		case !ok || task.Inside <= 0:
+		case len(s.followed) >= s.most:
+			left++
+		default:
 			s.follow(task)
 		}
+	}
+	if left > 0 && !s.full {
+		s.full = true
+		s.out = append(s.out, observe.Event{
+			Time: Now(), Kind: observe.Mark, Origin: observe.Proc,
+			Text: fmt.Sprintf("follows %d processes, as many as it may; %d more are there, of which it tells nothing", len(s.followed), left),
+		})
 	}
 }
 
@@ -169,7 +194,10 @@ func eldestFirst(fds []unix.PollFd, of []*followed) (list []int) {
 // missed finds who was reaped on a kernel whose pidfds have no POLLHUP.
 func (s *Source) missed() {
 	for pid, f := range s.followed {
-		if _, there := s.namespace.Look(pid); f.ended && !there {
+		if !f.ended {
+			continue
+		}
+		if _, there := s.namespace.Look(pid); !there {
 			s.tell(f, Ending{Reaped: true})
 		}
 	}
