@@ -46,7 +46,7 @@ func TestRunObserves(t *testing.T) {
 func TestAnObserverThatCannotWriteIsAnErrorOfTheVerb(t *testing.T) {
 	r := observeRig(t)
 	c := r.Container(rig.Sh("exit 0"))
-	wants(t, c.Run("--observe", r.Path("no/such")), 1, "observe: open", "no such file or directory")
+	wants(t, c.Run("--observe", r.Path("no/such")), 1, "observe: open", "no such file or directory", "!exit status")
 	wants(t, c.Create("--observe", r.Path("no/such")), 1, "observe: open", "no such file or directory")
 	if c.Exists() {
 		t.Error("a container is left")

@@ -23,6 +23,7 @@ type Observer struct {
 	*Teller
 	fd      int
 	process *os.Process
+	refused bool // Ready has told why
 }
 
 // Start starts an observer, which loads its source while the verb goes on.
@@ -84,6 +85,7 @@ func (o *Observer) Ready() (skipped []string, err error) {
 	case len(packet) == 0:
 		return nil, errors.New("observe: the observer has ended at once")
 	case packet[0] == saysFailed:
+		o.refused = true
 		return nil, errors.New(string(packet[1:]))
 	}
 	if text := string(packet[1:]); text != "" {
@@ -112,7 +114,7 @@ func (o *Observer) Finish() error {
 		}
 	}
 	state, err := o.process.Wait()
-	if err == nil && failed == nil && !state.Success() {
+	if err == nil && failed == nil && !o.refused && !state.Success() {
 		failed = fmt.Errorf("observe: the observer has ended: %v", state)
 	}
 	return errors.Join(failed, err, o.Teller.Close())
