@@ -42,6 +42,7 @@ func (b *builder) stage(created uintptr) {
 func (b *builder) startStage() {
 	b.do("minirun forks; this image starts in the host's namespaces", Host{Text: "clone({flags=0, exit_signal=SIGCHLD})"})
 	b.closeInherited()
+	b.name("minirun:stage")
 	b.stageOOM()
 }
 

@@ -202,10 +202,16 @@ func (b *builder) clean() {
 		b.call("the caller ignores "+signalText(sig)+"; the program must not", "rt_sigaction",
 			sym(uint64(sig), signalText(sig)), b.shared(words("{sa_handler=SIG_DFL}", 0, 0, 0, 0)), null, num(8))
 	}
-	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str("minirun:init"))
+	b.name("minirun:init")
 	b.call("a session of its own: a process group shared with another container would let that one SIGKILL this init",
 		"setsid")
 	b.call("modes are taken as config.json gives them", "umask", num(0))
+}
+
+// name is what ps and observe call the process: the kernel's name for it is
+// the number of the image's descriptor.
+func (b *builder) name(comm string) {
+	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str(comm))
 }
 
 func signalText(sig int) string {

@@ -40,7 +40,7 @@ func (b *initBuilder) guard() {
 	} else {
 		b.first()
 	}
-	b.call("a name for ps", "prctl", sym(unix.PR_SET_NAME, "PR_SET_NAME"), str(b.initName()))
+	b.name(b.initName())
 	b.call("the program does not get the report descriptor", "fcntl", num(b.plan.Report),
 		sym(unix.F_SETFD, "F_SETFD"), sym(unix.FD_CLOEXEC, "FD_CLOEXEC"))
 	if b.facts.DieWithParent {
