@@ -29,7 +29,7 @@ type code struct {
 type mapFDs struct {
 	ring, control, zombies, groups int
 
-	mark uint32 // how much of the ring may be full before its reader is woken, in bytes
+	mark uint32 // of the ring: Set.mark
 }
 
 // The registers with a meaning.

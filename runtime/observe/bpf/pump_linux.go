@@ -75,8 +75,8 @@ func (p *pump) run(in *os.File) error {
 			if err := errors.Join(proc.Poll(fds, wait), p.woken(fds[1].Revents)); err != nil {
 				return err
 			}
-			if fds[0].Revents != 0 {
-				break
+			if fds[0].Revents != 0 || p.ring.AvailableBytes() >= int(p.set.mark()) {
+				break // the wake-up at the mark may have come with the first, and both are taken as one
 			}
 		}
 		if err := p.empty(); err != nil {

@@ -114,7 +114,7 @@ func (s *Set) makeMaps(ring uint32) error {
 // attach loads the programs, each while the verifier is at the others, and
 // then attaches them.
 func (s *Set) attach(k *kernel, level int16) error {
-	maps := mapFDs{ring: s.ring.FD(), control: s.control.FD(), zombies: s.zombies.FD(), groups: s.groups.FD(), mark: s.ring.MaxEntries() / 4}
+	maps := mapFDs{ring: s.ring.FD(), control: s.control.FD(), zombies: s.zombies.FD(), groups: s.groups.FD(), mark: s.mark()}
 	var fds [len(programs)]int
 	var errs [len(programs)]error
 	var all sync.WaitGroup
@@ -140,6 +140,9 @@ func (s *Set) attach(k *kernel, level int16) error {
 	}
 	return nil
 }
+
+// mark is how much of the ring may be full before its reader is woken, in bytes.
+func (s *Set) mark() uint32 { return s.ring.MaxEntries() / 4 }
 
 // Watch sets the PID namespace that is watched, by its inode.
 func (s *Set) Watch(namespace uint32) error { return s.set(controlNumber, namespace) }

@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -8,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"minirun/runtime/observe"
+	"minirun/runtime/observe/proc"
 )
 
 // The reader is woken by the first record, and then not before the ring is
 // full up to its mark.
 func TestTheReaderIsWokenOnceAndWhenTheRingIsFilling(t *testing.T) {
 	needRoot(t)
-	const ring, mark, patience = 1 << 20, 1 << 18, 60_000
+	const ring, patience = 1 << 20, 60_000
 	s, err := Attach(1, ring)
 	if err != nil {
 		t.Fatal(err)
@@ -27,11 +29,11 @@ func TestTheReaderIsWokenOnceAndWhenTheRingIsFilling(t *testing.T) {
 	t.Cleanup(func() { p.close() })
 	c := idle(t, s)
 	woken := func(timeout int) bool {
-		n, err := unix.EpollWait(p.wake, make([]unix.EpollEvent, 1), timeout)
-		if err != nil {
+		fds := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
+		if err := errors.Join(proc.Poll(fds, timeout), p.woken(fds[0].Revents)); err != nil {
 			t.Fatal(err)
 		}
-		return n > 0
+		return fds[0].Revents != 0
 	}
 	send := func() {
 		if err := c.Signal(syscall.SIGURG); err != nil {
@@ -42,7 +44,7 @@ func TestTheReaderIsWokenOnceAndWhenTheRingIsFilling(t *testing.T) {
 	if !woken(patience) {
 		t.Error("not woken by the first record")
 	}
-	for p.ring.AvailableBytes() < mark-recordHead-observe.WireSize {
+	for p.ring.AvailableBytes() < int(s.mark())-recordHead-observe.WireSize {
 		send()
 	}
 	if woken(0) {
