@@ -36,7 +36,8 @@ func cpuTime(pid int) (time.Duration, error) {
 // date finds out for how long zombies have not been waited for (Unreaped), by
 // as many changes of affinity as there are CPUs on which they ended. Those stay
 // undated whose CPU is off-line, outside of our cpuset, or so busy with
-// real-time processes that nothing else runs there.
+// real-time processes that nothing else runs there, and those whose turn comes
+// after such a one has used up the time.
 func date(zombies []*Blocker) {
 	byCPU := make(map[int][]*Blocker)
 	for _, b := range zombies {

@@ -17,10 +17,10 @@ The table is what ps(1) of the host prints of them, with PS-OPTIONs (default
 minirun's own: pid inside and on the host, parent, state, threads, the kernel
 function it waits in, what it has arranged for signals, and of a zombie, whose
 it is: who should wait for it and does not, and for how long; "at least", where
-its CPU's clock loses time to interrupts or the hypervisor, "at most", where it
-had threads or the kernel has no /proc/PID/sched. Below stands how many tasks
-there are of how many that may be (pids.max), and how many forks that has
-refused.
+its CPU's clock has lost time, to interrupts, a hypervisor or a suspend; "at
+most", where it had threads, that CPU is off-line or not ours, or the kernel has
+no /proc/PID/sched. Below stands how many tasks there are of how many that may
+be (pids.max), and how many forks that has refused.
 
 Flags:
   -f, --format FORMAT   table or json (default table)
