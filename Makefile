@@ -39,7 +39,7 @@ test-vm: ## the same tests on cgroup v2 under systemd, in a virtual machine (roo
 screenshots: build ## make the README's pictures of a stop (root; installs Chromium)
 	@tests/demo/screenshots bin/minirun tests/testdata
 
-perfetto: ## ask Perfetto's trace processor, from npm, what it makes of the traces of observe
+perfetto: ## ask Perfetto's trace processor, from npm, what it makes of the traces of observe (root where node is missing)
 	@GO=$(GO) tests/perfetto/check
 
 test-engines: build ## containerd, docker, podman and a CRI client run minirun, and runc beside it (root)

@@ -21,7 +21,7 @@ func TestTheTraceProcessorReadsWhatIsWritten(t *testing.T) {
 	for _, file := range recorded(t) {
 		lines[file] = load(t, file)
 	}
-	for seed := int64(1); len(lines) < 21+3; seed++ {
+	for seed, all := int64(1), len(lines)+3; len(lines) < all; seed++ {
 		w := newWorld(seed)
 		if w.run(3000); len(w.events) >= 1000 {
 			lines[fmt.Sprint("seed ", seed)] = Build(About{ID: "random", Init: 100, Origin: BPF}, w.events)
@@ -43,9 +43,6 @@ func TestTheTraceProcessorReadsWhatIsWritten(t *testing.T) {
 		names, files = append(names, name), append(files, file)
 	}
 	for i, got := range ask(t, files) {
-		if got == nil {
-			continue
-		}
 		understood(t, names[i], lines[names[i]], got)
 	}
 }
