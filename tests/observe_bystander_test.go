@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bystander is a tracefs instance, read as text. Its buffers, filters and words
-// have nothing to do with eBPF, and nothing but the tracepoints with minirun's own reading of tracefs.
+// A bystander is a tracefs instance, read as text. It shares nothing with eBPF,
+// and with minirun's own reading of tracefs only the tracepoints.
 type bystander struct {
 	dir       string
 	groupDead bool // the exit has group_dead, which it has since 6.14
@@ -68,8 +68,8 @@ var (
 )
 
 // testimony is what was done by members of the container and to them, in
-// order. Members are the init and those that its forks
-// lead to; a number means what the last fork has given it to.
+// order. Members are the init and those that its forks lead to; a pid is that of
+// the one whom the last fork has given it to.
 func (w *bystander) testimony(t *testing.T, init int) (said []deed) {
 	t.Helper()
 	w.write(t, "tracing_on", "0")

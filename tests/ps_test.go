@@ -96,11 +96,11 @@ func TestPsTellsAll(t *testing.T) {
 
 // zombieFor matches for how long a zombie without threads has been one.
 func zombieFor() string {
-	const time = `(\d+h)?(\d+m)?[\d.]+m?s`
+	const age = `(\d+h)?(\d+m)?[\d.]+m?s`
 	if _, err := os.Stat("/proc/self/sched"); err != nil {
-		return "for at most " + time // Linux before 6.15, without CONFIG_SCHED_DEBUG
+		return "for at most " + age // Linux before 6.15, without CONFIG_SCHED_DEBUG
 	}
-	return "for (at least )?" + time
+	return "for (at least )?" + age
 }
 
 // A zombie is dated by its end, not by its start; PID 1 is sleep, which waits for nobody.
