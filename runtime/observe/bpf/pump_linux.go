@@ -72,7 +72,8 @@ func (p *pump) run(in *os.File) error {
 	fds := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}, {Fd: int32(p.wake), Events: unix.POLLIN}}
 	for {
 		for _, wait := range [...]int{-1, gather} {
-			if err := errors.Join(proc.Poll(fds, wait), p.woken(fds[1].Revents)); err != nil {
+			err := proc.Poll(fds, wait)
+			if err = errors.Join(err, p.woken(fds[1].Revents)); err != nil {
 				return err
 			}
 			if fds[0].Revents != 0 || p.ring.AvailableBytes() >= int(p.set.mark()) {

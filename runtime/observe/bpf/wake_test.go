@@ -30,7 +30,8 @@ func TestTheReaderIsWokenOnceAndWhenTheRingIsFilling(t *testing.T) {
 	c := idle(t, s)
 	woken := func(timeout int) bool {
 		fds := []unix.PollFd{{Fd: int32(p.wake), Events: unix.POLLIN}}
-		if err := errors.Join(proc.Poll(fds, timeout), p.woken(fds[0].Revents)); err != nil {
+		err := proc.Poll(fds, timeout)
+		if err = errors.Join(err, p.woken(fds[0].Revents)); err != nil {
 			t.Fatal(err)
 		}
 		return fds[0].Revents != 0
