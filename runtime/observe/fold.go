@@ -86,8 +86,7 @@ func (e *Entry) twice() bool {
 // same reports whether two entries would make the same line.
 func same(a, b *Entry) bool {
 	return a.Kind == b.Kind && a.Who == b.Who && a.Whom == b.Whom && a.Signal == b.Signal &&
-		a.Result == b.Result && a.Outcome == b.Outcome && a.Way == b.Way && a.Reason == b.Reason &&
-		(a.Kind != Populated || a.Result == b.Result)
+		a.Result == b.Result && a.Outcome == b.Outcome && a.Way == b.Way && a.Reason == b.Reason
 }
 
 // again reports whether a process has joined the group of that path last: on
