@@ -54,7 +54,8 @@ func dockerChecks() []check {
 		{"exec of what cannot be executed", "126; 126; 126", badExec}, // 20.10 has no 127 here
 		{"ulimit", "100", script("ulimit -n", "--ulimit", "nofile=100:200")},
 		{"out of memory", "137; true", func(s *session) string {
-			name := s.detached([]string{"--memory", "16m", "--memory-swap", "16m"}, "tail", "/dev/zero")
+			// The shim begins to listen for it when start has returned: what comes before, nobody hears.
+			name := s.detached([]string{"--memory", "16m", "--memory-swap", "16m"}, "sh", "-c", "sleep 2; exec tail /dev/zero")
 			code := s.say("wait", name)
 			eventually(func() bool { return s.inspect(name, "State.OOMKilled") == "true" })
 			return lines(code, s.inspect(name, "State.OOMKilled"))
