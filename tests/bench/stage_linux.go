@@ -44,6 +44,9 @@ func newStage() (*stage, error) {
 		return nil, err
 	}
 	s := &stage{dir: dir, null: null}
+	if err := s.mountState(); err != nil {
+		return nil, err
+	}
 	for _, b := range []string{plainTrue, plainSleep, dockerTrue, dockerSleep, dockerOpen, plainForks, otherForks} {
 		if err := s.bundle(b); err != nil {
 			return nil, err
@@ -55,7 +58,22 @@ func newStage() (*stage, error) {
 func (s *stage) close() {
 	reap()
 	rig.RemoveCgroups()
+	unix.Unmount(s.state(), unix.MNT_DETACH)
 	os.RemoveAll(s.dir)
+}
+
+// state is where the runtimes keep their state: on a tmpfs, as their default,
+// /run, is on every host.
+func (s *stage) state() string { return filepath.Join(s.dir, "state") }
+
+func (s *stage) mountState() error {
+	if err := os.Mkdir(s.state(), 0o700); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", s.state(), "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=700"); err != nil {
+		return fmt.Errorf("mount a tmpfs on %s: %w", s.state(), err)
+	}
+	return nil
 }
 
 // bundle writes one bundle; the config of docker is without the hook of its
@@ -106,7 +124,7 @@ func (s *stage) call(sub subject, args ...string) (time.Duration, error) {
 
 // root is the state root of a subject.
 func (s *stage) root(sub subject) string {
-	return filepath.Join(s.dir, "root-"+filepath.Base(sub.path))
+	return filepath.Join(s.state(), filepath.Base(sub.path))
 }
 
 // exec runs a program to its end with /dev/null for its descriptors.
