@@ -103,7 +103,7 @@ func (w *clockWalker) clock(cpu int) (queueClock, error) {
 	}
 	dir := "/proc/self/task/" + strconv.Itoa(w.tid)
 	sched, schedErr := readFileAt(unix.AT_FDCWD, dir+"/sched")
-	stat, statErr := readFileAt(unix.AT_FDCWD, dir+"/stat")
+	stat, statErr := statOf(dir)
 	if err := errors.Join(schedErr, statErr); err != nil {
 		return queueClock{}, fmt.Errorf("read %s: %w", dir, err)
 	}
@@ -111,8 +111,8 @@ func (w *clockWalker) clock(cpu int) (queueClock, error) {
 	if err != nil {
 		return queueClock{}, fmt.Errorf("read %s/sched: %w", dir, err)
 	}
-	if at, err := lastCPU(string(stat)); err != nil || at != cpu {
-		return queueClock{}, errors.Join(errMoved, err)
+	if stat.CPU != cpu {
+		return queueClock{}, errMoved
 	}
 	return newQueueClock(t.ExecStart, clockTime(unix.CLOCK_MONOTONIC), sinceBoot()), nil
 }

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -22,30 +21,20 @@ type corpse struct {
 	alone bool          // no other thread has ever run in the process, which may have ended later
 }
 
-// corpseFrom reads /proc/PID/stat and /proc/PID/sched of a zombie. The process
-// has used group of CPU time.
-func corpseFrom(stat, sched string, group time.Duration) (corpse, error) {
-	cpu, err := lastCPU(stat)
-	if err != nil {
-		return corpse{}, err
-	}
+// corpseFrom reads /proc/PID/sched of a zombie. The process has used group of CPU time.
+func corpseFrom(stat procStat, sched string, group time.Duration) (corpse, error) {
 	t, err := parseSched(sched)
 	if err != nil {
 		return corpse{}, err
 	}
-	return corpse{cpu: cpu, ended: t.ExecStart, alone: t.Runtime == group}, nil
+	return corpse{cpu: stat.CPU, ended: t.ExecStart, alone: t.Runtime == group}, nil
 }
 
 // sameZombie tells of two readings of /proc/PID/stat whether what was read
 // between them is of one zombie, on one CPU: it has still to run, and may move,
 // when it is one already.
-func sameZombie(before, after string) bool {
-	first, err := parseStat(before)
-	second, err2 := parseStat(after)
-	from, err3 := lastCPU(before)
-	to, err4 := lastCPU(after)
-	return errors.Join(err, err2, err3, err4) == nil &&
-		first.State == 'Z' && second.State == 'Z' && first.Start == second.Start && from == to
+func sameZombie(before, after procStat) bool {
+	return before.State == 'Z' && after.State == 'Z' && before.Start == after.Start && before.CPU == after.CPU
 }
 
 // A queueClock is the clock of a CPU's run queue. It counts from boot, as
@@ -124,17 +113,4 @@ func milliseconds(text string) (time.Duration, bool) {
 	}
 	ns, err := strconv.ParseUint(whole+part, 10, 63)
 	return time.Duration(ns), err == nil
-}
-
-// lastCPU finds in /proc/PID/stat where a process ran last (field 39, proc_pid_stat(5)).
-func lastCPU(stat string) (int, error) {
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= 39-3 {
-		return 0, errProcText
-	}
-	cpu, err := strconv.ParseUint(fields[39-3], 10, 31)
-	if err != nil {
-		return 0, errProcText
-	}
-	return int(cpu), nil
 }

@@ -10,14 +10,14 @@ import (
 // corpseOf looks at a zombie; nil when it is none any more, or the kernel has
 // no /proc/PID/sched (until Linux 6.14 that takes CONFIG_SCHED_DEBUG).
 func corpseOf(pid int) *corpse {
-	before, err := readFileAt(unix.AT_FDCWD, procPath(pid)+"/stat")
+	before, err := statOf(procPath(pid))
 	sched, schedErr := readFileAt(unix.AT_FDCWD, procPath(pid)+"/sched")
 	group, groupErr := cpuTime(pid)
-	after, afterErr := readFileAt(unix.AT_FDCWD, procPath(pid)+"/stat")
-	if errors.Join(err, schedErr, groupErr, afterErr) != nil || !sameZombie(string(before), string(after)) {
+	after, afterErr := statOf(procPath(pid))
+	if errors.Join(err, schedErr, groupErr, afterErr) != nil || !sameZombie(before, after) {
 		return nil
 	}
-	c, err := corpseFrom(string(after), string(sched), group)
+	c, err := corpseFrom(after, string(sched), group)
 	if err != nil {
 		return nil
 	}

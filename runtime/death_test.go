@@ -62,30 +62,30 @@ func FuzzParseSched(f *testing.F) {
 
 func TestCorpseFromProc(t *testing.T) {
 	want := corpse{cpu: 3, ended: 35558193466668, alone: true}
-	if got, err := corpseFrom(statOn("3"), schedText, 4122314); got != want || err != nil {
+	stat := procStat{State: 'Z', CPU: 3}
+	if got, err := corpseFrom(stat, schedText, 4122314); got != want || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 	want.alone = false
-	if got, err := corpseFrom(statOn("3"), schedText, 4122315); got != want || err != nil {
+	if got, err := corpseFrom(stat, schedText, 4122315); got != want || err != nil {
 		t.Errorf("with threads: %+v, %v", got, err)
 	}
-	for _, stat := range []string{"", ")", "42 (x) Z 1 2", statOn("x"), statOn("-1"), statOn("9999999999")} {
-		if got, err := corpseFrom(stat, schedText, 0); err == nil {
-			t.Errorf("%q: got %+v", stat, got)
-		}
-	}
-	if got, err := corpseFrom(statOn("3"), "", 0); err == nil {
+	if got, err := corpseFrom(stat, "", 0); err == nil {
 		t.Errorf("without a sched file: %+v", got)
 	}
 }
 
 func TestSameZombie(t *testing.T) {
-	stat := func(state, start, cpu string) string {
-		return "42 (a) b) " + state + " 1" + strings.Repeat(" 0", 22-5) + " " + start + strings.Repeat(" 0", 39-23) + " " + cpu + " 0"
+	stat := func(state, start, cpu string) procStat {
+		s, err := parseStat("42 (a) b) " + state + " 1" + strings.Repeat(" 0", 22-5) + " " + start + strings.Repeat(" 0", 39-23) + " " + cpu + " 0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
 	z := stat("Z", "77", "3")
 	for _, tt := range []struct {
-		before, after string
+		before, after procStat
 		want          bool
 	}{
 		{z, z, true},
@@ -93,11 +93,11 @@ func TestSameZombie(t *testing.T) {
 		{z, stat("X", "77", "3"), false},
 		{z, stat("Z", "78", "3"), false},
 		{stat("Z", "77", "2"), z, false},
-		{"", z, false},
-		{z, "", false},
+		{procStat{}, z, false},
+		{z, procStat{}, false},
 	} {
 		if got := sameZombie(tt.before, tt.after); got != tt.want {
-			t.Errorf("%q, then %q: %v", tt.before, tt.after, got)
+			t.Errorf("%+v, then %+v: %v", tt.before, tt.after, got)
 		}
 	}
 }

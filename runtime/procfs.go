@@ -17,6 +17,7 @@ type procStat struct {
 	State  byte // R, S, D, Z, T, … (proc_pid_stat(5))
 	Parent int
 	Start  uint64 // clock ticks since boot
+	CPU    int    // where it ran last
 }
 
 // parseStat reads /proc/PID/stat. The name of the program is between the
@@ -27,7 +28,7 @@ func parseStat(text string) (procStat, error) {
 		return procStat{}, errProcText
 	}
 	rest := strings.Fields(text[end+1:]) // rest[0] is field 3
-	if len(rest) < 20 || len(rest[0]) != 1 {
+	if len(rest) <= 39-3 || len(rest[0]) != 1 {
 		return procStat{}, errProcText
 	}
 	parent, err := strconv.Atoi(rest[4-3])
@@ -38,7 +39,11 @@ func parseStat(text string) (procStat, error) {
 	if err != nil {
 		return procStat{}, errProcText
 	}
-	return procStat{Comm: text[open+1 : end], State: rest[0][0], Parent: parent, Start: start}, nil
+	cpu, err := strconv.ParseUint(rest[39-3], 10, 31)
+	if err != nil {
+		return procStat{}, errProcText
+	}
+	return procStat{Comm: text[open+1 : end], State: rest[0][0], Parent: parent, Start: start, CPU: int(cpu)}, nil
 }
 
 // lockHolder finds in /proc/locks the pid that has a file locked by flock(2):

@@ -1,17 +1,18 @@
 package runtime
 
 import (
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-const statTail = ` S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654321 1 2 3`
+const statTail = ` S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654321 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 17 3`
 
 func TestParseStatWhateverTheProgramIsCalled(t *testing.T) {
 	for _, comm := range []string{"sleep", "a b", "(", ")", ") S 1 2", "((x))", "", "a\nb", "0) Z 9 (0"} {
 		got, err := parseStat("42 (" + comm + ")" + statTail)
-		want := procStat{Comm: comm, State: 'S', Parent: 1, Start: 987654321}
+		want := procStat{Comm: comm, State: 'S', Parent: 1, Start: 987654321, CPU: 3}
 		if err != nil || got != want {
 			t.Errorf("%q: got %+v, %v", comm, got, err)
 		}
@@ -21,9 +22,11 @@ func TestParseStatWhateverTheProgramIsCalled(t *testing.T) {
 func TestParseStatRefusesOtherText(t *testing.T) {
 	for _, text := range []string{
 		"", "42", "42 (x", "42 x)", ")(", "42 (x)", "42 (x) S 1 2 3",
-		"42 (x) SS 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 1",
-		"42 (x) S x 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 1",
-		"42 (x) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 -9 1",
+		"42 (x)" + strings.TrimSuffix(statTail, " 3"),
+		"42 (x)" + strings.Replace(statTail, " S 1 ", " SS 1 ", 1),
+		"42 (x)" + strings.Replace(statTail, " S 1 ", " S x ", 1),
+		"42 (x)" + strings.Replace(statTail, " 987654321 ", " -9 ", 1),
+		")", "42 (x) Z 1 2", statOn("x"), statOn("-1"), statOn("9999999999"),
 	} {
 		if got, err := parseStat(text); err == nil {
 			t.Errorf("%q: got %+v", text, got)
