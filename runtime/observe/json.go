@@ -135,8 +135,10 @@ func (o *object) appendSignal(e *Event) {
 		o.bool("dying", e.Is(FlagDying))
 		o.bool("traced", e.Is(FlagTraced))
 	}
-	for _, f := range predictedFlags() {
-		o.yes(f.key, e.Is(f.flag))
+	for _, c := range circumstances {
+		if c.key != "" {
+			o.yes(c.key, e.Is(c.flag))
+		}
 	}
 }
 

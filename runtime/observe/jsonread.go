@@ -123,9 +123,9 @@ func readKnown(v *fastjson.Value, e *Event) {
 			f.set(n)
 		}
 	}
-	for _, f := range predictedFlags() {
-		if n := v.Get(f.key); n != nil {
-			e.flag(n, f.flag)
+	for _, c := range circumstances {
+		if c.key != "" {
+			e.flag(v.Get(c.key), c.flag)
 		}
 	}
 }

@@ -14,46 +14,39 @@ func Prediction(to signals.Task, q signals.Question) Event {
 	for _, th := range to.Threads {
 		e.RealBlocked |= th.Awaits
 	}
-	for _, c := range circumstances(&q) {
-		if *c.is {
+	for _, c := range circumstances {
+		if *c.of(&q) {
 			e.Flags |= c.flag
 		}
 	}
 	return e
 }
 
-// A circumstance is a part of a question that a flag of a prediction stands for.
+// A circumstance is a part of a question that a flag of a prediction stands
+// for, and the flag's word in the JSON if a prediction alone has it.
 type circumstance struct {
 	flag Flags
-	is   *bool
+	of   func(*signals.Question) *bool
+	key  string
 }
 
-func circumstances(q *signals.Question) [9]circumstance {
-	return [...]circumstance{
-		{FlagInit, &q.Init}, {FlagDying, &q.Dying}, {FlagTraced, &q.Traced}, {FlagAwaited, &q.Waiting}, {FlagSignalfd, &q.Signalfd},
-		{FlagOpenThread, &q.OpenThread}, {FlagDumping, &q.Dumping}, {FlagStopped, &q.Stopped}, {FlagOrphaned, &q.Orphaned},
-	}
+var circumstances = [...]circumstance{
+	{FlagInit, func(q *signals.Question) *bool { return &q.Init }, ""},
+	{FlagDying, func(q *signals.Question) *bool { return &q.Dying }, ""},
+	{FlagTraced, func(q *signals.Question) *bool { return &q.Traced }, ""},
+	{FlagAwaited, func(q *signals.Question) *bool { return &q.Waiting }, "awaited"},
+	{FlagSignalfd, func(q *signals.Question) *bool { return &q.Signalfd }, "signalfd"},
+	{FlagOpenThread, func(q *signals.Question) *bool { return &q.OpenThread }, "openThread"},
+	{FlagDumping, func(q *signals.Question) *bool { return &q.Dumping }, "dumping"},
+	{FlagStopped, func(q *signals.Question) *bool { return &q.Stopped }, "stopped"},
+	{FlagOrphaned, func(q *signals.Question) *bool { return &q.Orphaned }, "orphaned"},
 }
 
 // predicted is the question that a prediction answers.
 func (e *Entry) predicted() signals.Question {
 	q := signals.Question{Signal: int(e.Signal), How: how(e), Inside: e.insideOf(), Blocked: e.Blocked.Has(int(e.Signal)), Disposition: e.arranged()}
-	for _, c := range circumstances(&q) {
-		*c.is = e.Is(c.flag)
+	for _, c := range circumstances {
+		*c.of(&q) = e.Is(c.flag)
 	}
 	return q
-}
-
-// predictedFlags are the flags that a prediction alone has, with their words in the JSON.
-func predictedFlags() [6]struct {
-	key  string
-	flag Flags
-} {
-	return [...]struct {
-		key  string
-		flag Flags
-	}{
-		{"awaited", FlagAwaited}, {"signalfd", FlagSignalfd}, {"openThread", FlagOpenThread},
-		{"dumping", FlagDumping}, {"stopped", FlagStopped}, {"orphaned", FlagOrphaned},
-	}
 }
