@@ -83,7 +83,8 @@
 //	group        the signal is for the process, not for one thread
 //	handler      sa_handler of the receiver: 0x0 SIG_DFL, 0x1 SIG_IGN
 //	blocked, realBlocked, caught, ignored
-//	             signal sets of the receiver as in /proc/PID/status; realBlocked is its mask while it is in sigtimedwait(2)
+//	             signal sets of the receiver as in /proc/PID/status; realBlocked is its mask while it is in sigtimedwait(2),
+//	             and of a prediction the signals that its threads await there
 //	init, dying, traced
 //	             the receiver is PID 1 of its namespace; it is ending; it has a tracer
 //	awaited, signalfd, openThread, dumping, stopped, orphaned
