@@ -37,7 +37,7 @@ var ErrNothing = errors.New("no container came of it")
 // before are the session's.
 func (b *Background) Target(s *Session) (Target, error) {
 	for {
-		packet, err := receive(b.fd)
+		packet, err := receive(b.fd, 0)
 		switch {
 		case err != nil:
 			return Target{}, fmt.Errorf("read channel: %w", err)

@@ -76,7 +76,7 @@ func (o *Observer) Ready() (skipped []string, err error) {
 	if o == nil {
 		return nil, nil
 	}
-	packet, err := receive(o.fd)
+	packet, err := receive(o.fd, 0)
 	switch {
 	case err == unix.EAGAIN:
 		return nil, fmt.Errorf("observe: the observer has not attached after %d s", patience)
@@ -102,7 +102,7 @@ func (o *Observer) Finish() error {
 	unix.Shutdown(o.fd, unix.SHUT_WR)
 	var failed error
 	for {
-		packet, err := receive(o.fd)
+		packet, err := receive(o.fd, 0)
 		if err == unix.EAGAIN {
 			return errors.Join(fmt.Errorf("observe: the observer has not written its file after %d s, and goes on by itself", patience), o.Leave())
 		}
@@ -126,19 +126,4 @@ func (o *Observer) Leave() error {
 		return nil
 	}
 	return errors.Join(o.Teller.Close(), o.process.Release())
-}
-
-// receive returns a packet, empty at the end.
-func receive(fd int) ([]byte, error) {
-	buf := make([]byte, packetMost)
-	for {
-		n, err := unix.Read(fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return buf[:n], nil
-	}
 }

@@ -237,18 +237,15 @@ func (s *Session) hearCallers() {
 
 // hear takes all that one has said until now. It is false at the end.
 func (s *Session) hear(fd int) bool {
-	buf := make([]byte, packetMost)
 	for {
-		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN:
+		packet, err := receive(fd, unix.MSG_DONTWAIT)
+		if err == unix.EAGAIN {
 			return true
-		case err != nil || n == 0:
+		}
+		if err != nil || len(packet) == 0 {
 			return false
 		}
-		s.said(buf[:n])
+		s.said(packet)
 	}
 }
 
