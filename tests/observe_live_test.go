@@ -132,8 +132,8 @@ func TestAnObserverStaysSmallInAStorm(t *testing.T) {
 			if format != "text" {
 				return
 			}
-			if seen, lost := counted(t, c.Read(w.file)); seen > storm || seen+lost < storm || seen+lost > storm+100 {
-				t.Errorf("%d signals: %d seen, %d lost", storm, seen, lost) // a few of those lost may be other events
+			if seen, lost := counted(t, c.Read(w.file)); seen > storm || seen+lost < storm || seen+lost > storm+storm/100 {
+				t.Errorf("%d signals: %d seen, %d lost", storm, seen, lost) // of those lost, some were the machine's other events
 			}
 		})
 	}
