@@ -32,6 +32,8 @@ func init() {
 		lockUntilKilled(arg)
 	case "parent":
 		parentOf()
+	case "end", "execute":
+		hangUpBy(role, arg)
 	}
 	os.Exit(0)
 }

@@ -126,7 +126,7 @@ func release(d *Dir, p *initProc, agent int) error {
 		}
 		switch {
 		case errors.Is(err, unix.ECONNRESET):
-			return ErrRunning
+			return p.hungUp()
 		case err != nil:
 			return err
 		case report == nil && last == nil:
@@ -138,6 +138,21 @@ func release(d *Dir, p *initProc, agent int) error {
 		}
 		last = report
 	}
+}
+
+// hungUp is the error of a connection that the image has not taken before its
+// socket was closed: it has executed the program, for another start that was
+// killed, or it has ended. A process that ends closes its descriptors long before
+// its pidfd tells, but it is exiting by then (do_exit, kernel/exit.c).
+func (p *initProc) hungUp() error {
+	task, err := p.signals()
+	switch {
+	case err == ErrNotRunning || err == nil && task.Dying():
+		return errEnded
+	case err != nil:
+		return err
+	}
+	return ErrRunning
 }
 
 // startError words the step that failed, as create noted it. The mark before
