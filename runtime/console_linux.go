@@ -140,6 +140,35 @@ func (t *terminal) drain(shared bool) {
 		t.master.SetReadDeadline(time.Now().Add(moment))
 	}
 	<-t.output
+	if shared {
+		t.rest()
+	}
+}
+
+// rest takes what a caller who reads slowly has left in the terminal when the
+// moment is over: Go does not read after a deadline, whatever there is. What a
+// process wrote that has ended is there at once (n_tty_read, tty_buffer_flush_work),
+// and no more than most; the others may write on for ever.
+func (t *terminal) rest() {
+	const most = 64 << 10 // twice 8 kB and a line discipline's 4 kB, and room to spare (pty_common_install)
+	conn, err := t.master.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Control(func(fd uintptr) {
+		buf := make([]byte, 4096)
+		for left := most; left > 0; {
+			n, err := unix.Read(int(fd), buf)
+			if err == unix.EINTR {
+				continue
+			}
+			if n <= 0 { // EAGAIN: that was all; EIO: the last slave is closed
+				return
+			}
+			os.Stdout.Write(buf[:n])
+			left -= n
+		}
+	})
 }
 
 // restore gives the caller its terminal back.

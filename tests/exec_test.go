@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -298,5 +299,27 @@ func TestExecTerminal(t *testing.T) {
 			t.Errorf("code %d", x.Code)
 		}
 		term.Expect(r, "3000")
+	})
+	t.Run("left open, to a caller who reads late", func(t *testing.T) {
+		_, slave := r.Pty()
+		defer slave.Close()
+		from, to, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.FcntlInt(to.Fd(), unix.F_SETPIPE_SZ, rig.Page)
+		before := pids(c)
+		call := r.Spawn([]string{"exec", "--tty", c.ID, "sh", "-c", "trap '' HUP; sleep 1000 & seq 2500"}, rig.Stdio(slave, to, to))
+		to.Close()
+		if !rig.Eventually(func() bool { return len(sleepers(r, c)) == 3 && pids(c) == before+1 }) {
+			t.Fatalf("%d tasks, %d before", pids(c), before)
+		}
+		time.Sleep(300 * time.Millisecond) // longer than it takes what others write
+		if n := strings.Count(eof(t, from), "\n"); n != 2500 {
+			t.Errorf("%d lines of 2500", n)
+		}
+		if x := call.Wait(); x.Code != 0 {
+			t.Errorf("code %d", x.Code)
+		}
 	})
 }
