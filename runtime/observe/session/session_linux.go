@@ -145,13 +145,17 @@ func (s *Session) open(dir string) error {
 		return fmt.Errorf("open %s/%s: %w", dir, socketDir, err)
 	}
 	s.name = strconv.Itoa(os.Getpid())
-	unix.Unlinkat(s.dirfd, s.name, 0) // of an earlier process of our number
+	hidden := hiddenPrefix + s.name // until it listens: Dial takes a socket that does not for a dead one's
+	unix.Unlinkat(s.dirfd, hidden, 0)
 	s.listen, err = unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err == nil {
-		err = unix.Bind(s.listen, address(s.dirfd, s.name))
+		err = unix.Bind(s.listen, address(s.dirfd, hidden))
 	}
 	if err == nil {
 		err = unix.Listen(s.listen, 64)
+	}
+	if err == nil {
+		err = unix.Renameat(s.dirfd, hidden, s.dirfd, s.name) // also over that of an earlier process of our number
 	}
 	if err != nil {
 		return fmt.Errorf("listen in %s/%s: %w", dir, socketDir, err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,9 @@ import (
 
 // socketDir is where the observers of a container listen, below its directory.
 const socketDir = "observe"
+
+// hiddenPrefix begins the names of sockets there that nobody connects to yet.
+const hiddenPrefix = "."
 
 // A Teller tells observers what its process does. The zero Teller has none,
 // and a nil one too.
@@ -33,6 +37,9 @@ func Dial(dir string) *Teller {
 	t := newTeller()
 	entries, _ := os.ReadDir(dir + "/" + socketDir)
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), hiddenPrefix) {
+			continue
+		}
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
 			break
