@@ -173,6 +173,19 @@ func (x *box) fate(within time.Duration) string {
 	return lives
 }
 
+// becomes is the fate of the init where one is expected: what must happen has
+// patience, and what must not is waited for a little.
+func (x *box) becomes(want string) string {
+	switch want {
+	case lives:
+		return x.fate(settle)
+	case stopped:
+		x.until(func() bool { return x.fate(0) != lives })
+		return x.fate(0)
+	}
+	return x.fate(patience)
+}
+
 // task is what /proc tells of the init.
 func (x *box) task() signals.Task {
 	t, err := signals.Read(fmt.Sprintf("/proc/%d", x.pid))

@@ -29,7 +29,7 @@ func blocked(b *Bench) {
 		b.row(name+": TERM from the host while blocked (ShdPnd)", a.Action, got, a.Reason)
 		b.row(name+": PID 1", lives, x.fate(settle))
 		x.kill(int(unix.SIGUSR1))
-		b.row(name+": PID 1 after it unblocks TERM", want, x.fate(settle), "after_unblock: "+a.AfterUnblock.String())
+		b.row(name+": PID 1 after it unblocks TERM", want, x.becomes(want), "after_unblock: "+a.AfterUnblock.String())
 	}
 	play("no handler", func(*code) {}, lives)
 	play("handler", func(c *code) { c.handle(sig, func() { c.exit(fromHandler) }) }, exited(fromHandler))
@@ -75,7 +75,7 @@ func fault(b *Bench) {
 		} else {
 			x.kill(sig)
 		}
-		b.row("SEGV sent from "+from, want, x.fate(settle), why)
+		b.row("SEGV sent from "+from, want, x.becomes(want), why)
 	}
 	a := signals.Verdict(task.Question(sig, signals.Fault, true))
 	x.exec(1)
@@ -104,7 +104,7 @@ func reRaise(b *Bench) {
 	b.row("PID 1 catches TERM now", false, x.task().Caught.Has(int(sig)))
 	want, why := predict(x.task(), int(sig), false)
 	x.kill(int(sig))
-	b.row("PID 1 after a second TERM", want, x.fate(settle), why)
+	b.row("PID 1 after a second TERM", want, x.becomes(want), why)
 
 	y := b.box(setup{init: assemble(func(c *code) {
 		body(c) // the child inherits the handler
@@ -133,7 +133,7 @@ func stopCont(b *Bench) {
 		} else {
 			x.kill(int(sig))
 		}
-		b.row(what, want, x.fate(settle), why)
+		b.row(what, want, x.becomes(want), why)
 	}
 	send("STOP from inside", unix.SIGSTOP, true, 0)
 	send("TSTP from the host", unix.SIGTSTP, false, 0)
