@@ -36,7 +36,7 @@ func TestAnInitKilledOnItsWayIsReported(t *testing.T) {
 // the next verb looks at the kernel (podman#19629, conmon#501).
 func TestAKilledStopIsNotRemembered(t *testing.T) {
 	r := stopRig(t)
-	c := up(r, deafInit)
+	c := deaf(r)
 	call := c.Spawn([]string{"stop", "--time", "never", c.ID})
 	if !rig.Eventually(func() bool { return strings.Contains(call.Output(), "SIGTERM") }) {
 		t.Fatal(call.Output())
@@ -56,12 +56,14 @@ func TestStopLeavesTheOthersOfAPIDNamespace(t *testing.T) {
 	first := up(r, "sleep 1000 & sleep 1000 & sleep 1000")
 	join := rig.Namespace(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", first.Pid()))
 	second, third := up(r, "sleep 1000 & sleep 1000", join), up(r, "sleep 1000 & sleep 1000", join)
-	before := pids(first)
+	if !rig.Eventually(func() bool { return pids(first) == 3 }) {
+		t.Fatalf("%d tasks", pids(first))
+	}
 	wants(t, stopIt(second, "--time", "30"), 0, "gone\n")
 	wants(t, r.Do("kill", "--all", third.ID, "KILL"), 0)
 	third.WaitStopped()
-	if s := first.Status(); s != "running" || pids(first) != before {
-		t.Errorf("the first is %s, with %d tasks of %d", s, pids(first), before)
+	if s := first.Status(); s != "running" || pids(first) != 3 {
+		t.Errorf("the first is %s, with %d tasks of 3", s, pids(first))
 	}
 	second.MustDelete()
 	third.MustDelete()

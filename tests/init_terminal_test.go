@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -49,11 +48,11 @@ func TestInitKeysOfTheTerminal(t *testing.T) {
 // ^Z stops the program, and SIGCONT to the container continues it, with the
 // rest of its group.
 func TestInitStopKeyOfTheTerminal(t *testing.T) {
-	want := map[string]string{
-		"minirun":   "2 stopped, 0 after CONT",
-		"tini":      "2 stopped, 1 after CONT", // which goes to the program alone
-		"dumb-init": "0 stopped, 0 after CONT", // its group is orphaned
-		"catatonit": "0 stopped, 0 after CONT", // it leaves TSTP blocked
+	want := map[string][2]int{ // are stopped, and after CONT
+		"minirun":   {2, 0},
+		"tini":      {2, 1}, // it goes to the program alone
+		"dumb-init": {0, 0}, // its group is orphaned
+		"catatonit": {0, 0}, // it leaves TSTP blocked
 	}
 	onEachInit(t, func(r *rig.Rig, i initProgram) {
 		c, term, _ := i.onPty(r, `echo up; sleep 1000 & wait`)
@@ -63,11 +62,11 @@ func TestInitStopKeyOfTheTerminal(t *testing.T) {
 		}
 		group := []int{childOf(r, c.Pid()), sleepers(r, c)[0]}
 		term.Type(r, "\x1a")
-		before := stopped(group, 2)
+		before := stopped(group, want[i.name][0])
 		c.Kill("CONT")
-		after := stopped(group, 0)
-		if got := fmt.Sprintf("%d stopped, %d after CONT", before, after); got != want[i.name] {
-			r.Errorf("%s, not %s", got, want[i.name])
+		after := stopped(group, want[i.name][1])
+		if got := [2]int{before, after}; got != want[i.name] {
+			r.Errorf("%d, not %d", got, want[i.name])
 		}
 		c.Kill("KILL")
 		c.WaitStopped()
@@ -75,19 +74,21 @@ func TestInitStopKeyOfTheTerminal(t *testing.T) {
 }
 
 // stopped is how many of the processes are stopped, as soon as it is as many
-// as wanted or half a second is over.
+// as wanted, or half a second later when it was from the beginning.
 func stopped(pids []int, want int) int {
-	for end := time.Now().Add(500 * time.Millisecond); ; time.Sleep(time.Millisecond) {
-		n := 0
+	count := func() (n int) {
 		for _, pid := range pids {
 			if rig.Stat(pid).State == 'T' {
 				n++
 			}
 		}
-		if n == want || time.Now().After(end) {
-			return n
-		}
+		return n
 	}
+	if count() == want {
+		time.Sleep(500 * time.Millisecond)
+	}
+	rig.Eventually(func() bool { return count() == want })
+	return count()
 }
 
 // TSTP to the container stops the program's whole group, as ^Z would.

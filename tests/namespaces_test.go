@@ -189,7 +189,7 @@ func TestNamespacePathThatIsNone(t *testing.T) {
 }
 
 func TestLoopbackIsUp(t *testing.T) {
-	got := inside(t, rig.Sh("ip addr show lo; ping -c1 -W1 127.0.0.1 >/dev/null && echo pong; ls /sys/class/net"), rig.AllCaps())
+	got := inside(t, rig.Sh("ip addr show lo; ping -c1 -W9 127.0.0.1 >/dev/null && echo pong; ls /sys/class/net"), rig.AllCaps())
 	if !strings.Contains(got, "LOOPBACK,UP") || !strings.Contains(got, "127.0.0.1/8") || !strings.HasSuffix(got, "pong\nlo") {
 		t.Errorf("%s", got)
 	}

@@ -166,7 +166,7 @@ func TestAnEnginesContainerIsObserved(t *testing.T) {
 // stop and exec observe for as long as they take.
 func TestStopAndExecObserve(t *testing.T) {
 	r := observeRig(t)
-	c := up(r, deafInit)
+	c := deaf(r)
 	x := c.Do("exec", "--observe", r.Path("exec.json"), c.ID, "sh", "-c", "kill -TERM 1; exit 5")
 	if x.Code != 5 || x.Stderr != "" {
 		t.Errorf("code %d: %s", x.Code, x.Stderr)
@@ -216,7 +216,10 @@ func instances() (list []string) {
 	for _, name := range names {
 		parts := strings.Split(filepath.Base(name), "-")
 		pid, _ := strconv.Atoi(parts[2])
-		if _, err := os.Stat("/proc/" + parts[2]); err != nil || slices.Contains(rig.OurProcesses(), pid) {
+		if _, err := os.Stat("/proc/" + parts[2]); err == nil && !slices.Contains(rig.OurProcesses(), pid) {
+			continue
+		}
+		if _, err := os.Stat(name); err == nil { // or its owner, whoever that is, has just ended
 			list = append(list, name)
 		}
 	}

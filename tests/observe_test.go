@@ -48,11 +48,11 @@ var timelines = []struct {
 		words: []string{"3"},
 	},
 	{
-		name: "a handler that raises its signal again", script: "trap 'trap - TERM; kill -TERM $$' TERM; : >/ready; while :; do sleep 0.01; done",
+		name: "a handler that raises its signal again", script: "trap 'trap - TERM; kill -TERM $$; : >/raised' TERM; : >/ready; while :; do sleep 0.01; done",
 		act: func(c *rig.Container) {
 			madeReady(c)
 			c.Kill("TERM")
-			rig.Eventually(func() bool { return c.ProcStatus(c.Pid(), "SigCgt") == "0000000000000000" })
+			rig.Eventually(func() bool { _, err := os.Stat(c.Rootfs() + "/raised"); return err == nil })
 			c.Kill("TERM")
 			c.Kill("KILL")
 		},

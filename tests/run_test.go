@@ -125,7 +125,8 @@ func TestRunWithKeepLeavesAStoppedContainer(t *testing.T) {
 
 func TestDetachedRun(t *testing.T) {
 	r := rig.New(t)
-	c := r.Container(rig.Sh("sleep 0.2; exit 11"))
+	c := r.Container(rig.Sh("read x </fifo; exit 11"))
+	fifo(t, c.Rootfs()+"/fifo")
 	pidFile := r.Path("pid")
 	r.OK("run", "-d", "--pid-file", pidFile, "-b", c.Bundle, c.ID)
 	pid, err := strconv.Atoi(r.Read(pidFile))
@@ -134,6 +135,9 @@ func TestDetachedRun(t *testing.T) {
 	}
 	if s := c.State(); s.Status != "running" || s.Pid != pid {
 		t.Errorf("state is %+v, the pid file has %d", s, pid)
+	}
+	if r.Shell("echo >"+c.Rootfs()+"/fifo") != 0 {
+		t.Fatal("echo")
 	}
 	if code := rig.Reap(pid); code != 11 {
 		t.Errorf("the orphan's code is %d, not 11", code)

@@ -33,7 +33,7 @@ func pipes(t *testing.T) (in, out, err [2]*os.File) {
 // eof reads until the end of file, which has to come in time.
 func eof(t *testing.T, f *os.File) string {
 	t.Helper()
-	f.SetReadDeadline(time.Now().Add(rig.Deadline / 6))
+	f.SetReadDeadline(time.Now().Add(rig.Deadline / 2))
 	data, err := io.ReadAll(f)
 	if err != nil {
 		t.Errorf("no end of file: %v", err)

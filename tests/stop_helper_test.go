@@ -70,6 +70,9 @@ func freezeAway(t *testing.T, pid int) (thaw func()) {
 	})
 	write("cgroup.procs", strconv.Itoa(pid))
 	write("freezer.state", "FROZEN")
+	if !rig.Eventually(func() bool { text, _ := os.ReadFile(dir + "/freezer.state"); return string(text) == "FROZEN\n" }) {
+		t.Fatal("it does not freeze")
+	}
 	return thaw
 }
 
@@ -140,6 +143,9 @@ func outsider(c *rig.Container) (pid, parent int, wait func()) {
 		c.Fatal("nsenter has not forked")
 	}
 	cmd.Process.Signal(unix.SIGSTOP)
+	if !rig.Eventually(func() bool { return rig.Stat(parent).State == 'T' }) {
+		c.Fatal("nsenter has not stopped")
+	}
 	return pid, parent, wait
 }
 

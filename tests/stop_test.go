@@ -32,10 +32,20 @@ func stopRig(t *testing.T) *rig.Rig {
 	return r
 }
 
-// up is a container whose script has said that it is ready.
+// up is a container whose script has begun.
 func up(r *rig.Rig, script string, mods ...rig.Mod) *rig.Container {
 	r.Helper()
 	c := r.Container(append([]rig.Mod{rig.Sh(script)}, mods...)...).MustCreate().MustStart()
+	return c
+}
+
+// deaf is up for deafInit, when its PID 1 waits for its four children.
+func deaf(r *rig.Rig) *rig.Container {
+	r.Helper()
+	c := up(r, deafInit)
+	if init := c.Pid(); !rig.Eventually(func() bool { return pids(c) == 5 && rig.Stat(init).State == 'S' }) {
+		r.Fatalf("%d tasks", pids(c))
+	}
 	return c
 }
 
@@ -72,7 +82,7 @@ func wants(t *testing.T, x rig.Result, code int, words ...string) {
 }
 
 func TestStopKillsWhatIgnoresTheSignal(t *testing.T) {
-	c := up(stopRig(t), deafInit)
+	c := deaf(stopRig(t))
 	x := stopIt(c, "--time", "1")
 	wants(t, x, 0, "SIGTERM: predicted ignored: PID 1 has no handler", "the grace is in vain (1s", "--fast skips it", "SIGKILL: SIGTERM was ignored:",
 		"(sh), 1 inside: killed by SIGKILL", "gone\n", "137: ended by stop's SIGKILL")
@@ -91,7 +101,7 @@ func TestStopKillsWhatIgnoresTheSignal(t *testing.T) {
 }
 
 func TestStopReportsInJSON(t *testing.T) {
-	c := up(stopRig(t), deafInit)
+	c := deaf(stopRig(t))
 	x := stopIt(c, "--time", "0", "--format", "json")
 	wants(t, x, 0)
 	type event struct {
@@ -162,7 +172,7 @@ func TestStopSendsTheImagesSignal(t *testing.T) {
 }
 
 func TestStopFastSkipsAGraceInVain(t *testing.T) {
-	c := up(stopRig(t), deafInit)
+	c := deaf(stopRig(t))
 	x := stopIt(c, "--fast", "--time", "50")
 	wants(t, x, 0, "SIGKILL: SIGTERM would be ignored: PID 1 has no handler for SIGTERM; there is nothing to wait for", "137")
 	if x.Took > slow {
@@ -173,7 +183,7 @@ func TestStopFastSkipsAGraceInVain(t *testing.T) {
 
 func TestStopNeverSendsNoSIGKILL(t *testing.T) {
 	r := stopRig(t)
-	c := up(r, deafInit)
+	c := deaf(r)
 	call := r.Spawn([]string{"stop", "--time", "never", c.ID})
 	if !rig.Eventually(func() bool { return strings.Contains(call.Output(), "no SIGKILL follows") }) {
 		t.Errorf("it says %q", call.Output())
@@ -222,6 +232,9 @@ func TestStopWithoutAPIDNamespace(t *testing.T) {
 	c := ups(stopRig(t), "sleep 1000 & sleep 1000 & trap 'exit 4' TERM")
 	c.MustDelete("--force")
 	c = stopRig(t).Container(rig.Sh("sleep 1000 & sleep 1000 & sleep 1000"), rig.HostNamespace(specs.PIDNamespace)).MustCreate().MustStart()
+	if !rig.Eventually(func() bool { return pids(c) == 3 }) {
+		t.Fatalf("%d tasks", pids(c))
+	}
 	wants(t, stopIt(c, "--time", "30"), 0, "SIGKILL: the init has ended and left others", "143: ended by SIGTERM", "gone\n")
 	if procs := c.Read(c.Cgroup("pids") + "/cgroup.procs"); procs != "" {
 		t.Errorf("left: %s", procs)
@@ -303,7 +316,7 @@ func TestStopNamesTheTracer(t *testing.T) {
 }
 
 func TestStopNamesTheParentOfAZombieFromOutside(t *testing.T) {
-	c := up(stopRig(t), deafInit)
+	c := deaf(stopRig(t))
 	pid, parent, wait := outsider(c)
 	x := stopIt(c, "--fast", "--limit", "2")
 	who := fmt.Sprintf("%d (sleep) Z, not waited for by its parent %d (nsenter) outside the container", pid, parent)
@@ -327,7 +340,7 @@ func TestStopWantsSenseOfItsFlags(t *testing.T) {
 
 func TestKillExplainsASignalThatDoesNothing(t *testing.T) {
 	r := stopRig(t)
-	c := up(r, deafInit)
+	c := deaf(r)
 	if x := c.Kill("TERM"); x.Code != 0 || x.Stderr != "" {
 		t.Errorf("without a terminal: code %d: %s", x.Code, x.Stderr)
 	}

@@ -208,13 +208,22 @@ func TestEventsStats(t *testing.T) {
 func TestEventsUntilTheEnd(t *testing.T) {
 	r := rig.New(t)
 	r.Finding(rig.Crun, "has no events")
-	c := r.Container(rig.Sh("sleep 0.5; x=$(head -c 100m /dev/zero | tr '\\0' x) & wait; sleep 0.5"), func(s *specs.Spec) {
+	c := r.Container(rig.Sh("until [ -e /go ]; do sleep 0.02; done; x=$(head -c 100m /dev/zero | tr '\\0' x) & wait; sleep 0.5"), func(s *specs.Spec) {
 		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(16 << 20)), Swap: ptr(int64(16 << 20))}
 	}).MustCreate().MustStart()
-	x := r.Do("events", "--interval", "100ms", c.ID)
+	const interval = 100 * time.Millisecond
+	call := r.Spawn([]string{"events", "--interval", interval.String(), c.ID})
+	count := func() int { return strings.Count(call.Output(), `"type":"stats"`) }
+	if !rig.Eventually(func() bool { return count() > 1 }) {
+		t.Fatal("no stats")
+	}
+	if err := os.WriteFile(c.Rootfs()+"/go", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	x := call.Wait()
 	c.WaitStopped()
-	if n := strings.Count(x.Stdout, `"type":"stats"`); x.Code != 0 || n < 3 || n > int(rig.Patience(100)) {
-		t.Errorf("code %d, %d stats: %s", x.Code, n, x.Stderr)
+	if n := count(); x.Code != 0 || n < 3 || n > int(x.Took/interval)+2 {
+		t.Errorf("code %d, %d stats in %v: %s", x.Code, n, x.Took, x.Stderr)
 	}
 	if !strings.Contains(x.Stdout, `{"type":"oom","id":"`+c.ID+`"`) {
 		t.Error("no event of the OOM kill")

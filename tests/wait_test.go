@@ -56,12 +56,15 @@ func TestWaitForAContainerThatRunsInTheForeground(t *testing.T) {
 	for i := range waits {
 		waits[i] = r.Spawn([]string{"wait", c.ID})
 	}
+	for _, w := range waits {
+		w.Waits()
+	}
 	wants(t, stopIt(c, "--fast"), 0, "137: ended by stop's SIGKILL")
 	if x := call.Wait(); x.Code != 137 || x.Stderr != "" {
 		t.Errorf("run: code %d: %s", x.Code, x.Stderr)
 	}
 	for _, w := range waits {
-		if x := w.Wait(); x.Code != 137 && !strings.Contains(x.Stderr, "does not exist") {
+		if x := w.Wait(); x.Code != 137 {
 			t.Errorf("wait: code %d: %s", x.Code, x.Stderr)
 		}
 	}
@@ -72,6 +75,7 @@ func TestExitOfACreatedContainerHasNoStart(t *testing.T) {
 	r := stopRig(t)
 	c := r.Container().MustCreate()
 	wait := r.Spawn([]string{"wait", "--format", "json", c.ID})
+	wait.Waits()
 	c.Stop()
 	if x := wait.Wait(); !strings.Contains(x.Stdout, `"created"`) || strings.Contains(x.Stdout, `"started"`) {
 		t.Errorf("%s%s", x.Stdout, x.Stderr)

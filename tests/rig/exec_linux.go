@@ -2,8 +2,10 @@ package rig
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +17,7 @@ import (
 
 // Deadline is how long one call of a runtime may take. Nothing takes a tenth
 // of that; it turns a hang into a failure.
-var Deadline = Patience(30 * time.Second)
+var Deadline = Patience(60 * time.Second)
 
 // Patience is how long to wait for what takes no longer than d on an ordinary
 // machine: RIG_PATIENCE times as long on one that is so much slower.
@@ -163,6 +165,23 @@ func (c *Call) Wait() Result {
 // Output is what the call has written to its standard output so far.
 func (c *Call) Output() string { return c.rig.maybe(c.out.Name()) }
 
+// Waits waits until a thread of the runtime sleeps in ppoll(2), as the verbs do
+// that wait for the end of a process: they have its pidfd by then, and have
+// proved whose it is.
+func (c *Call) Waits() {
+	c.rig.Helper()
+	tasks := fmt.Sprintf("/proc/%d/task/", c.Cmd.Process.Pid)
+	if !Eventually(func() bool {
+		threads, _ := os.ReadDir(tasks)
+		return slices.ContainsFunc(threads, func(e os.DirEntry) bool {
+			nr, _, _ := strings.Cut(c.rig.maybe(tasks+e.Name()+"/syscall"), " ")
+			return nr == strconv.Itoa(unix.SYS_PPOLL)
+		})
+	}) {
+		c.rig.Fatalf("%v does not wait: %s", c.Cmd.Args, c.Output())
+	}
+}
+
 // Signal sends a signal to the runtime.
 func (c *Call) Signal(sig os.Signal) {
 	c.rig.Helper()
@@ -209,7 +228,7 @@ func (x Result) mustSucceed(r *Rig) {
 
 // Eventually waits until ok, for a bounded time, and tells whether it came so.
 func Eventually(ok func() bool) bool {
-	for end := time.Now().Add(Patience(10 * time.Second)); ; time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(Deadline / 2); ; time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return true
 		}

@@ -16,7 +16,7 @@ type snapshot map[string]bool
 
 // settle is how long the machine may take for what the kernel does late: the
 // last reference to a cgroup, a mount or a task goes after an RCU period.
-var settle = Patience(3 * time.Second)
+var settle = Patience(10 * time.Second)
 
 // look sees what a test could leave behind.
 func (r *Rig) look() snapshot {

@@ -75,7 +75,7 @@ func Reap(pid int) int {
 		return -1
 	}
 	defer unix.Close(fd)
-	if !Readable(fd, Deadline/4) {
+	if !Readable(fd, Deadline/2) {
 		return -1
 	}
 	var ws unix.WaitStatus
@@ -87,12 +87,11 @@ func Reap(pid int) int {
 
 // Readable waits for a descriptor: a pidfd is readable when the process ended.
 func Readable(fd int, d time.Duration) bool {
-	end := time.Now().Add(d)
-	for left := d; left > 0; left = time.Until(end) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+	for end := time.Now().Add(d); ; {
+		left := max(time.Until(end), 0)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int((left+time.Millisecond-1)/time.Millisecond))
 		if err != unix.EINTR {
 			return n == 1 && err == nil
 		}
 	}
-	return false
 }
