@@ -210,7 +210,7 @@ func TestTheClocksOfRunQueues(t *testing.T) {
 			if _, err := w.clock(cpu); err != nil && !errors.Is(err, errStarved) {
 				t.Error(err)
 			}
-			w.deadline = time.Now().Add(10 * time.Second)
+			w.deadline = time.Now().Add(soon)
 			first, err := w.clock(cpu)
 			second, err2 := w.clock(cpu)
 			if err != nil || err2 != nil || first.now <= 0 || second.now <= first.now {

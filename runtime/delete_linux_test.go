@@ -156,7 +156,7 @@ func freezeElsewhere(t *testing.T, pid int) (thaw func()) {
 			if err == nil {
 				return
 			}
-			if time.Since(start) > 5*time.Second {
+			if time.Since(start) > soon {
 				t.Errorf("remove: %v", err)
 				return
 			}
@@ -164,7 +164,14 @@ func freezeElsewhere(t *testing.T, pid int) (thaw func()) {
 	})
 	write("cgroup.procs", strconv.Itoa(pid))
 	write("freezer.state", "FROZEN")
-	return thaw
+	for start := time.Now(); ; time.Sleep(time.Millisecond) {
+		if text, _ := os.ReadFile(filepath.Join(dir, "freezer.state")); string(text) == "FROZEN\n" {
+			return thaw
+		}
+		if time.Since(start) > soon {
+			t.Fatalf("process %d does not freeze", pid)
+		}
+	}
 }
 
 // childOf is the one child of a process.
@@ -204,7 +211,7 @@ func TestAnInitInZapIsNotStoppedAndDeleteNamesWhoBlocksIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
-	err = endInit(p, time.Now().Add(300*time.Millisecond))
+	err = endInit(p, time.Now().Add(time.Second))
 	who := strconv.Itoa(child) + " (sleep) D in "
 	if err == nil || !strings.Contains(err.Error(), who) {
 		t.Errorf("got %v, want it to name %s", err, who)

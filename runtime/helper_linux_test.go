@@ -76,7 +76,9 @@ func startAndHear(t *testing.T, cmd *exec.Cmd) string {
 // leaderless ends the main thread of the process and keeps another.
 func leaderless() {
 	go func() {
-		unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil) // the leader is in its last call by then
+		for stat, err := statOf(procPath(os.Getpid())); err == nil && stat.State != 'Z'; stat, err = statOf(procPath(os.Getpid())) {
+			unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+		}
 		fmt.Println("ready")
 		io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
@@ -203,6 +205,9 @@ func errorsOf(errs ...error) error {
 	return nil
 }
 
+// soon is long enough for whatever takes no time on an idle machine.
+const soon = 30 * time.Second
+
 // wantStatus asks the runtime.
 func wantStatus(t *testing.T, rt *Runtime, id string, want Status) {
 	t.Helper()
@@ -222,7 +227,7 @@ func endedBy(t *testing.T, cmd *exec.Cmd, want syscall.Signal) {
 	go func() { done <- cmd.Wait() }()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(soon):
 		t.Fatalf("process %d is still there", cmd.Process.Pid)
 	}
 	if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != want {
@@ -247,7 +252,7 @@ func becomesZombie(t *testing.T, pid int) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	if ended, err := pollUntil(readable(fd), time.Now().Add(5*time.Second)); !ended {
+	if ended, err := pollUntil(readable(fd), time.Now().Add(soon)); !ended {
 		t.Fatalf("process %d has not ended: %v", pid, err)
 	}
 }

@@ -68,7 +68,7 @@ func wantSoon(t *testing.T, lock func() (*Dir, error), release func()) error {
 			r.d.Close()
 		}
 		return r.err
-	case <-time.After(5 * time.Second):
+	case <-time.After(soon):
 		t.Fatal("nobody woke who waits for the lock")
 		return nil
 	}

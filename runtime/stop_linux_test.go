@@ -33,7 +33,7 @@ func gatedInit(t *testing.T, rt *Runtime, id, script string) (cmd *exec.Cmd, end
 func awaitPidfds(t *testing.T, pid, want int) {
 	t.Helper()
 	line := fmt.Sprintf("\nPid:\t%d\n", pid)
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(soon); ; time.Sleep(100 * time.Microsecond) {
 		have := 0
 		for _, fd := range numbersIn("/proc/self/fdinfo") {
 			if link, _ := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); !strings.Contains(link, "pidfd") {
@@ -56,7 +56,7 @@ func awaitPidfds(t *testing.T, pid, want int) {
 // awaitPoll waits until a thread of this process sleeps in ppoll(2), which unix.Poll is.
 func awaitPoll(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(soon); ; time.Sleep(100 * time.Microsecond) {
 		for _, tid := range numbersIn("/proc/self/task") {
 			text, _ := os.ReadFile("/proc/self/task/" + strconv.Itoa(tid) + "/syscall")
 			nr, _, _ := strings.Cut(string(text), " ")
@@ -178,7 +178,7 @@ func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
 	}
 	t.Cleanup(func() { parent.Process.Kill(); parent.Wait() })
 	var child int
-	for end, comm := time.Now().Add(10*time.Second), ""; comm != "sleep\n"; time.Sleep(time.Millisecond) {
+	for end, comm := time.Now().Add(soon), ""; comm != "sleep\n"; time.Sleep(time.Millisecond) {
 		text, _ := os.ReadFile(procPath(parent.Process.Pid) + "/task/" + strconv.Itoa(parent.Process.Pid) + "/children")
 		child, _ = strconv.Atoi(strings.TrimSpace(string(text)))
 		name, _ := os.ReadFile(procPath(child) + "/comm")
@@ -188,6 +188,12 @@ func TestStopNamesTheParentThatDoesNotWait(t *testing.T) {
 		}
 	}
 	parent.Process.Signal(unix.SIGSTOP) // so that it does not wait for its child
+	for stat, err := statOf(procPath(parent.Process.Pid)); stat.State != 'T'; stat, err = statOf(procPath(parent.Process.Pid)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
 	_, report, err := stopped(rt, "c1", StopOptions{Grace: 0, Limit: time.Second})
 	want := fmt.Sprintf("%d (sleep) Z, not waited for by its parent %d (nsenter) outside the container", child, parent.Process.Pid)
 	if hasSched() {

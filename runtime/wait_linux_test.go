@@ -22,6 +22,7 @@ func TestWaitTellsAnExitWhoeverReaps(t *testing.T) {
 			done <- err
 		}()
 		awaitPidfds(t, cmd.Process.Pid, 2)
+		awaitPoll(t) // Wait has proved whose pidfd it is
 		end()
 		if s := reaped(cmd); s != want {
 			t.Fatalf("%s: status %#x", script, s)
