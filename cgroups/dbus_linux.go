@@ -189,11 +189,15 @@ func (b *bus) read() error {
 }
 
 // write sends all of p; a peer that does not read makes it fail with EAGAIN in
-// the end (SO_SNDTIMEO).
+// the end (SO_SNDTIMEO). One that has hung up may have said why: read tells, or
+// that it has.
 func (b *bus) write(p []byte) error {
 	for len(p) > 0 {
 		n, err := unix.SendmsgN(b.fd, p, nil, nil, unix.MSG_NOSIGNAL)
-		if err != nil && err != unix.EINTR {
+		switch {
+		case err == unix.EPIPE:
+			return nil
+		case err != nil && err != unix.EINTR:
 			return err
 		}
 		p = p[max(n, 0):]

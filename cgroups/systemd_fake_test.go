@@ -313,7 +313,11 @@ func TestBrokenSystemd(t *testing.T) {
 					tt.serve(c)
 				}
 			}()
-			m, err := openManager([]busAddress{{socket, true}}, time.Now().Add(500*time.Millisecond))
+			deadline := soon()
+			if strings.Contains(tt.want, unix.ETIMEDOUT.Error()) {
+				deadline = time.Now().Add(2 * time.Second)
+			}
+			m, err := openManager([]busAddress{{socket, true}}, deadline)
 			if err == nil {
 				defer m.close()
 				err = m.stop("x.scope")
@@ -322,6 +326,25 @@ func TestBrokenSystemd(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// TestWhoHangsUpIsHeard: what it has said comes first, also before what we say.
+func TestWhoHangsUpIsHeard(t *testing.T) {
+	for _, words := range []string{"", "REJECTED EXTERNAL\r\n"} {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		must(t, err)
+		defer unix.Close(pair[0])
+		_, err = unix.Write(pair[1], []byte(words))
+		must(t, err)
+		unix.Close(pair[1])
+		want := unix.ECONNRESET.Error()
+		if words != "" {
+			want = `authentication: "REJECTED EXTERNAL": permission denied`
+		}
+		if err := (&bus{fd: pair[0], deadline: soon()}).greet(); message(err) != want {
+			t.Errorf("%q: got %v, want %s", words, err, want)
+		}
 	}
 }
 
