@@ -106,7 +106,7 @@ func TestDeleteSaysWhoIsInTheWay(t *testing.T) {
 	if !errors.Is(err, unix.ETIMEDOUT) || !strings.Contains(err.Error(), "process "+strconv.Itoa(pid)+" still in it") {
 		t.Errorf("got %v", err)
 	}
-	if d := time.Since(start); d < deleteWait || d > deleteWait+time.Second {
+	if d := time.Since(start); d < deleteWait || d > deleteWait+10*time.Second {
 		t.Errorf("took %v", d)
 	}
 }

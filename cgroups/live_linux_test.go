@@ -106,7 +106,7 @@ func spawnHeld(t testing.TB, script string) (pid int, run func()) {
 
 const sleeper = "exec sleep 1000"
 
-func soon() time.Time { return time.Now().Add(5 * time.Second) }
+func soon() time.Time { return time.Now().Add(30 * time.Second) }
 
 func exists(dir string) bool {
 	_, err := os.Lstat(dir)

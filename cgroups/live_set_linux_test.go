@@ -158,7 +158,7 @@ func TestPidsLimit(t *testing.T) {
 	eventually(t, func() bool {
 		s, err := g.PidsStat()
 		must(t, err)
-		if s.Max != 3 || s.Current > 3 {
+		if s.Max != 3 || s.Current > 4 { // the fork that is refused is counted for a moment (pids_try_charge)
 			t.Fatalf("got %+v", s)
 		}
 		return s.Refused > 0 && (s.Peak == 3 || s.Peak == NoLimit)
@@ -186,7 +186,7 @@ func TestMemoryEvents(t *testing.T) {
 	})
 }
 
-// eventually tries until done, for a few seconds.
+// eventually tries until done, for some seconds.
 func eventually(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := soon(); !done(); time.Sleep(time.Millisecond) {

@@ -1,6 +1,7 @@
 package nsinit
 
 import (
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -26,6 +27,8 @@ func runInit(t *testing.T, arch, script string, kernelReaps bool, change func(*I
 
 // A program and its orphans, on both architectures.
 func TestInitOnTheKernel(t *testing.T) {
+	up := filepath.Join(t.TempDir(), "up") // a process has set its traps
+	whenUp := `until [ -e ` + up + ` ]; do sleep 0.01; done; rm ` + up + `; `
 	for name, c := range map[string]struct {
 		script string
 		change func(*Init)
@@ -36,8 +39,8 @@ func TestInitOnTheKernel(t *testing.T) {
 		"signal":           {script: `kill -9 $$`, code: 137},
 		"child of PID 1":   {script: `echo $PPID`, stdout: "1\n"},
 		"orphans":          {script: `for i in 1 2 3; do (sh -c : &); done; sleep 0.1; echo done`, stdout: "done\n"},
-		"others stop":      {script: `sh -c 'trap "echo stopped; exit" TERM; echo up; while :; do sleep 0.01; done' & sleep 0.3; exit 3`, stdout: "up\nstopped\n", code: 3},
-		"others are late":  {script: `sh -c 'trap "" TERM; while :; do sleep 0.01; done' & sleep 0.1; exit 3`, change: func(in *Init) { in.Grace = 50 * time.Millisecond }, code: 3},
+		"others stop":      {script: `sh -c 'trap "echo stopped; exit" TERM; echo up; : >` + up + `; while :; do sleep 0.01; done' & ` + whenUp + `exit 3`, stdout: "up\nstopped\n", code: 3},
+		"others are late":  {script: `sh -c 'trap "" TERM; : >` + up + `; while :; do sleep 0.01; done' & ` + whenUp + `exit 3`, change: func(in *Init) { in.Grace = 50 * time.Millisecond }, code: 3},
 		"a map of codes":   {script: `exit 9`, change: func(in *Init) { in.Exit = []ExitCode{{9, 4}} }, code: 4},
 		"signals come on":  {script: `trap 'echo got; exit 2' USR1; kill -USR1 1; while :; do sleep 0.01; done`, stdout: "got\n", code: 2},
 		"signals to group": {script: `trap 'echo got; exit 2' USR1; kill -USR1 1; while :; do sleep 0.01; done`, change: toGroup, stdout: "got\n", code: 2},

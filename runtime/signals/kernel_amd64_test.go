@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"testing"
@@ -99,7 +100,7 @@ func (g *target) send(sig int, inside bool) {
 
 // settle waits until the program sleeps, is stopped or has ended: what can be
 // delivered is then. One look is not enough: signalfd_dequeue says that it
-// sleeps while it takes a signal.
+// sleeps while it takes a signal, and on a busy machine may wait for a processor then.
 func (g *target) settle() Task {
 	g.t.Helper()
 	for quiet := 0; quiet < 3; quiet++ {
@@ -117,7 +118,19 @@ func (g *target) busy() bool {
 	for _, th := range task.Threads {
 		busy = busy || th.State == 'R' || th.State == 'D'
 	}
-	return busy
+	return busy || g.onQueue()
+}
+
+// onQueue reports whether a thread is on a run queue, whatever its state says:
+// its syscall file waits until it is not, or says "running" (task_current_syscall).
+func (g *target) onQueue() bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", g.pid))
+	for _, file := range files {
+		if text, err := os.ReadFile(file); err == nil && string(text) == "running\n" {
+			return true
+		}
+	}
+	return false
 }
 
 func (g *target) read() Task {
