@@ -32,7 +32,7 @@ func init() {
 		lockUntilKilled(arg)
 	case "parent":
 		parentOf()
-	case "end", "execute":
+	case "end", "execute", "execute before":
 		hangUpBy(role, arg)
 	}
 	os.Exit(0)

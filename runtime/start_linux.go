@@ -110,8 +110,8 @@ func release(d *Dir, p *initProc, agent int) error {
 	defer unix.Close(conn)
 	fault("start")
 	switch err := unix.Connect(conn, d.socketAddress()); {
-	case err == unix.ECONNREFUSED: // its listener is closed: it is about to vanish
-		return errEnded
+	case err == unix.ECONNREFUSED:
+		return p.hungUp()
 	case err != nil:
 		return fmt.Errorf("start socket: %w", err)
 	}
@@ -140,8 +140,8 @@ func release(d *Dir, p *initProc, agent int) error {
 	}
 }
 
-// hungUp is the error of a connection that the image has not taken before its
-// socket was closed: it has executed the program, for another start that was
+// hungUp is the error of a connection that the image does not take because its
+// socket is closed: it has executed the program, for another start that was
 // killed, or it has ended. A process that ends closes its descriptors long before
 // its pidfd tells, but it is exiting by then (do_exit, kernel/exit.c).
 func (p *initProc) hungUp() error {

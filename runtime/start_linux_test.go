@@ -9,7 +9,7 @@ import (
 )
 
 // hangUpBy is an image that closes its socket with a connection waiting: it
-// ends, or executes a program.
+// ends, or executes a program. Or it does so before.
 func hangUpBy(what, socket string) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
@@ -18,7 +18,13 @@ func hangUpBy(what, socket string) {
 	if err == nil {
 		err = unix.Listen(fd, 1)
 	}
+	if err == nil && what == "execute before" {
+		err = unix.Shutdown(fd, unix.SHUT_RDWR) // refuses connections from now on
+	}
 	fmt.Println("ready")
+	if err == nil && what == "execute before" {
+		err = unix.Pause()
+	}
 	if err == nil {
 		err = poll(readable(fd))
 	}
@@ -31,9 +37,9 @@ func hangUpBy(what, socket string) {
 }
 
 // A start that comes at the last moment says what has become of the init, which
-// the kernel tells by ECONNRESET alike.
+// the kernel tells alike, by ECONNRESET or ECONNREFUSED.
 func TestStartTellsAnEndFromAnExecve(t *testing.T) {
-	for role, want := range map[string]error{"end": errEnded, "execute": ErrRunning} {
+	for role, want := range map[string]error{"end": errEnded, "execute": ErrRunning, "execute before": ErrRunning} {
 		for range 20 {
 			rt, _ := testRuntime(t)
 			socket := rt.Store.Root + "/socket"
