@@ -52,6 +52,9 @@ func bench(minirun, peers string, n int, only string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.bring(subjects); err != nil {
+		return err
+	}
 	t := newTable(subjects)
 	for _, sc := range scenarios() {
 		if filter.MatchString(sc.name) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"minirun/tests/rig"
@@ -39,6 +40,33 @@ func find(minirun string, peers []string) ([]subject, error) {
 		all = append(all, subject{heading(rt), string(rt.Kind), rt.Path, rt.Version})
 	}
 	return all, nil
+}
+
+// bring copies what is measured to the stage, each file in one piece, so that
+// all are in the page cache alike: by huge folios, not as a linker or dpkg has
+// written them.
+func (s *stage) bring(subjects []subject) error {
+	for i := range subjects {
+		from, dir := subjects[i].path, filepath.Join(s.dir, "bin", strconv.Itoa(i))
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		beside := filepath.Join(filepath.Dir(from), "minirun-observe")
+		for _, file := range []string{from, beside} {
+			text, err := os.ReadFile(file)
+			if file == beside && os.IsNotExist(err) {
+				continue
+			}
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, filepath.Base(file)), text, 0o755)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		subjects[i].path = filepath.Join(dir, filepath.Base(from))
+	}
+	return nil
 }
 
 // heading is the kind and the version of a runtime.
