@@ -31,7 +31,8 @@ func TestPlanAsksForAHugePageAndLeavesNoPageFaultInIt(t *testing.T) {
 		t.Errorf("%#x is given out next", at)
 	}
 	resident(t, at, at+huge)
-	if flags := vmFlags(t, at); !strings.Contains(flags, " hg ") {
+	_, err := os.Stat("/sys/kernel/mm/transparent_hugepage") // or this kernel has none
+	if flags := vmFlags(t, at); err == nil && !strings.Contains(flags, " hg ") {
 		t.Errorf("VmFlags:%s", flags)
 	}
 }
