@@ -90,11 +90,11 @@ func (p *page) has(what, text string, want ...string) {
 	}
 }
 
-// report wants a report to have each of these, once it is written.
+// report wants a report to have each of these, once it is written to the last.
 func (p *page) report(name string, want ...string) {
 	p.Helper()
-	file := p.Path("reports", name)
-	eventually(func() bool { info, err := os.Stat(file); return err == nil && info.Size() > 0 })
+	file, last := p.Path("reports", name), want[len(want)-1]
+	eventually(func() bool { text, _ := os.ReadFile(file); return strings.Contains(string(text), last) })
 	p.has(name, p.Read(file), want...)
 }
 
