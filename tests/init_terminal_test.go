@@ -142,12 +142,12 @@ func TestInitJobControl(t *testing.T) {
 	r.MinirunOnly("--init")
 	c, term, _ := inits[0].onPty(r, `exec sh -i`)
 	term.Type(r, "sleep 1000\n")
-	if !rig.Eventually(func() bool { return strings.Contains(r.Proc(childOf(r, childOf(r, c.Pid())), "cmdline"), "sleep") }) {
+	if !rig.Eventually(func() bool { return len(sleepers(r, c)) == 1 }) {
 		t.Fatal("no sleep")
 	}
+	job := sleepers(r, c)[0]
 	term.Type(r, "\x1a")
 	term.Expect(r, "Stopped")
-	job := sleepers(r, c)[0]
 	term.Type(r, "fg\n")
 	if !rig.Eventually(func() bool { return rig.Stat(job).State == 'S' }) {
 		t.Fatal("not in the foreground")
