@@ -40,7 +40,7 @@ func newBystander(t *testing.T) *bystander {
 		}
 	})
 	w.write(t, "tracing_on", "0")
-	w.write(t, "buffer_size_kb", "8192")
+	w.write(t, "buffer_size_kb", "16384")
 	w.write(t, "trace_clock", "mono")
 	for _, p := range []string{"sched_process_fork", "sched_process_exec", "sched_process_exit", "signal_generate", "signal_deliver"} {
 		group, _, _ := strings.Cut(p, "_")
