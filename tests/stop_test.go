@@ -123,7 +123,9 @@ func TestStopReportsInJSON(t *testing.T) {
 	}
 	order := ""
 	for _, e := range all {
-		order += e.Event + " "
+		if e.Event != "draining" && e.Event != "blocker" { // where the end takes its time
+			order += e.Event + " "
+		}
 	}
 	died := strings.Repeat("died ", strings.Count(order, "died "))
 	if want := "asked killed " + died + "gone exit "; order != want || died == "" {
