@@ -34,7 +34,7 @@ run: build ## run a container from a bundle made here and now (root)
 
 test: build ## run every test; installs what it lacks (root)
 	@tests/install
-	CI=$(CI) $(GO) run gotest.tools/gotestsum@v1.13.0 --format pkgname -- -timeout 40m ./...
+	CI=$(CI) $(GO) run gotest.tools/gotestsum@v1.13.0 --format pkgname -- -count=1 -timeout 40m ./...
 
 conformance: build ## run the OCI validation suite, built from its Go module (root)
 	@tests/install
