@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -128,7 +129,7 @@ func (d *Dir) wait(id string, deadline time.Time) error {
 	for {
 		// In this order: a lock that is free by the time we look for its
 		// holder is ours for the asking, and one that is not has a pid to wait for.
-		holder, err := d.holder()
+		holder, _, err := d.holder()
 		if err != nil {
 			return err
 		}
@@ -181,14 +182,22 @@ func awaitRelease(closes, holder int, deadline time.Time) (bool, error) {
 }
 
 // holder is the pid that has the directory locked, 0 when it is not to be seen.
-func (d *Dir) holder() (int, error) {
+// What a table of more than a page leaves out may be held all the same: the
+// kernel writes it a page at a time, and counts from the beginning each time,
+// while locks come and go (locks_seq_operations, fs/locks.c).
+func (d *Dir) holder() (pid int, certain bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(d.fd, &st); err != nil {
-		return 0, &fs.PathError{Op: "fstat", Path: d.path, Err: err}
+		return 0, false, &fs.PathError{Op: "fstat", Path: d.path, Err: err}
 	}
 	locks, err := readFileAt(unix.AT_FDCWD, "/proc/locks")
 	if err != nil {
-		return 0, &fs.PathError{Op: "read", Path: "/proc/locks", Err: err}
+		return 0, false, &fs.PathError{Op: "read", Path: "/proc/locks", Err: err}
 	}
-	return lockHolder(string(locks), unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino), nil
+	pid = lockHolder(string(locks), unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	return pid, pid != 0 || len(locks) < os.Getpagesize()-maxLockLine, nil
 }
+
+// maxLockLine is more than a line of /proc/locks has: a page ends before the
+// line that it has no room for.
+const maxLockLine = 128

@@ -39,6 +39,72 @@ func TestLockGivesUpAndSaysWhoHasIt(t *testing.T) {
 	}
 }
 
+// On a host with many locks, which are not all read at one moment, others come and go.
+func TestTheHolderIsSeenAmongMany(t *testing.T) {
+	root := t.TempDir()
+	s := Store{Root: root}
+	keep(t, s, &Record{ID: "c1"})
+	var dirs []*Dir
+	var holder *Dir
+	for i := range 300 { // three times what one read returns
+		if i == 150 {
+			var err error
+			if holder, err = s.Lock("c1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := fmt.Sprintf("%s/%d", root, i)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		other, err := openDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.release()
+		if err := other.flock(); err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, other)
+	}
+	end := make(chan bool)
+	var done sync.WaitGroup
+	done.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-end:
+				return
+			default:
+				d := dirs[i%len(dirs)]
+				d.unlock()
+				d.flock()
+			}
+		}
+	})
+	missed := 0
+	for range 1000 {
+		if locked, err := s.locked("c1"); err != nil || !locked {
+			missed++
+		}
+	}
+	close(end)
+	done.Wait()
+	if missed > 0 {
+		t.Errorf("%d of 1,000 times the holder was not seen", missed)
+	}
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if locked, err := s.locked("c1"); locked || err != nil {
+		t.Errorf("locked by nobody: %v, %v", locked, err)
+	}
+	if d, err := s.Lock("c1"); err != nil {
+		t.Errorf("it is not free: %v", err)
+	} else {
+		d.Close()
+	}
+}
+
 // lockUntilKilled is a process that has c1 locked.
 func lockUntilKilled(root string) {
 	if _, err := (Store{Root: root}).Lock("c1"); err != nil {

@@ -1,6 +1,11 @@
 package runtime
 
-import "errors"
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
 
 // status looks at a container and says what it is doing.
 func (s Store) status(r *Record) (Status, error) {
@@ -26,7 +31,8 @@ func (s Store) statusSeen(p *initProc) (_ Status, err error) {
 	return statusOf(r, p.seen), nil
 }
 
-// locked says whether somebody holds a container's lock, without taking it.
+// locked says whether somebody holds a container's lock, without taking it
+// where that can be known otherwise.
 func (s Store) locked(id string) (bool, error) {
 	d, err := openDir(s.dir(id))
 	if err != nil {
@@ -36,6 +42,16 @@ func (s Store) locked(id string) (bool, error) {
 		return false, err
 	}
 	defer d.release()
-	holder, err := d.holder()
-	return holder != 0, err
+	holder, certain, err := d.holder()
+	if err != nil || certain {
+		return holder != 0, err
+	}
+	switch err := unix.Flock(d.fd, unix.LOCK_SH|unix.LOCK_NB); err {
+	case nil:
+		return false, d.unlock()
+	case unix.EWOULDBLOCK:
+		return true, nil
+	default:
+		return false, &fs.PathError{Op: "lock", Path: d.path, Err: err}
+	}
 }
