@@ -63,7 +63,7 @@ func (d *Dir) note(i Intent) error {
 // jot writes a file. It does not wait for the lock: who holds that may be
 // stuck, and a stop must not be.
 func (d *Dir) jot(name string, text []byte) error {
-	err := d.flock()
+	err := d.flock(unix.LOCK_EX)
 	if err == nil {
 		err = d.linked()
 	}

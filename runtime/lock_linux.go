@@ -58,7 +58,7 @@ func tryLock(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = d.flock(); err == nil {
+	if err = d.flock(unix.LOCK_EX); err == nil {
 		err = d.linked()
 	}
 	if err != nil {
@@ -76,9 +76,10 @@ func openDir(path string) (*Dir, error) {
 	return &Dir{path: path, fd: fd}, nil
 }
 
-func (d *Dir) flock() error {
+// flock locks the directory in one of the ways of flock(2), or fails with EWOULDBLOCK.
+func (d *Dir) flock(how int) error {
 	for {
-		err := unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(d.fd, how|unix.LOCK_NB)
 		if err == nil {
 			return nil
 		}
@@ -117,7 +118,7 @@ func notExist(err error) error {
 // instead: a close of the directory (Dir.Close unlocks before it), or the end
 // of the holder, whose files are closed before its pidfd is readable.
 func (d *Dir) wait(id string, deadline time.Time) error {
-	err := d.flock()
+	err := d.flock(unix.LOCK_EX)
 	if !errors.Is(err, unix.EWOULDBLOCK) {
 		return err
 	}
@@ -133,7 +134,7 @@ func (d *Dir) wait(id string, deadline time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := d.flock(); !errors.Is(err, unix.EWOULDBLOCK) {
+		if err := d.flock(unix.LOCK_EX); !errors.Is(err, unix.EWOULDBLOCK) {
 			return err
 		}
 		woken, err := awaitRelease(closes, holder, deadline)

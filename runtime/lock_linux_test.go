@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestLockOfWhatIsNotThere(t *testing.T) {
@@ -62,7 +64,7 @@ func TestTheHolderIsSeenAmongMany(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer other.release()
-		if err := other.flock(); err != nil {
+		if err := other.flock(unix.LOCK_EX); err != nil {
 			t.Fatal(err)
 		}
 		dirs = append(dirs, other)
@@ -77,7 +79,7 @@ func TestTheHolderIsSeenAmongMany(t *testing.T) {
 			default:
 				d := dirs[i%len(dirs)]
 				d.unlock()
-				d.flock()
+				d.flock(unix.LOCK_EX)
 			}
 		}
 	})

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"errors"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,12 +45,10 @@ func (s Store) locked(id string) (bool, error) {
 	if err != nil || certain {
 		return holder != 0, err
 	}
-	switch err := unix.Flock(d.fd, unix.LOCK_SH|unix.LOCK_NB); err {
-	case nil:
+	// A shared lock, which does not hold up another who asks like this.
+	err = d.flock(unix.LOCK_SH)
+	if err == nil {
 		return false, d.unlock()
-	case unix.EWOULDBLOCK:
-		return true, nil
-	default:
-		return false, &fs.PathError{Op: "lock", Path: d.path, Err: err}
 	}
+	return true, ignore(err, unix.EWOULDBLOCK)
 }
