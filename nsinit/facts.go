@@ -32,10 +32,6 @@ type Facts struct {
 	// PIDFD_GET_INFO of Linux 6.16. Only an Init wants to know.
 	ExitInfo bool
 
-	// CopiesDetached is whether open_tree(2) copies a mount that is attached
-	// nowhere: Linux 6.15 (c5c12f871a30). Only masked paths want to know.
-	CopiesDetached bool
-
 	// Rootless says that minirun may not do what takes CAP_SYS_ADMIN before it
 	// is in the container's user namespace.
 	Rootless bool
@@ -56,7 +52,6 @@ type Facts struct {
 	NoPivot       bool
 	NoNewKeyring  bool
 	DieWithParent bool // run: the kernel kills the container when minirun ends
-	IntoCgroup    bool // the fork itself places the process in its cgroup (v2), no wait for a join
 }
 
 // Limit is a resource limit as getrlimit(2) reads it.
