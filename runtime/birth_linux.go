@@ -265,7 +265,7 @@ func (b *birth) raise() error {
 		return err
 	}
 	if err := b.enterGroup(); err != nil {
-		return b.reported(err)
+		return err
 	}
 	if uid, ok := groupOwner(b.bundle.Spec, b.facts.UIDMappings); ok && b.grouped && !b.facts.Rootless {
 		if err := b.group.Own(uid); err != nil {
@@ -303,18 +303,20 @@ func (b *birth) raise() error {
 	return b.serve()
 }
 
+// enterGroup moves the process where its clone did not place it. That a group
+// cannot be made is for nothing that the image does.
 func (b *birth) enterGroup() error {
 	if b.inGroup {
 		return nil
 	}
 	if b.group.Unit() != nil {
 		b.grouped = true
-		return b.group.Start(b.pid, b.limits())
+		return b.reported(b.group.Start(b.pid, b.limits()))
 	}
 	if err := b.awaitGroup(); err != nil {
 		return err
 	}
-	return b.group.Join(b.pid)
+	return b.reported(b.group.Join(b.pid))
 }
 
 // beginGroup makes the cgroup and sets its limits beside the compilation and

@@ -1,11 +1,18 @@
 package runtime
 
 import (
+	"encoding/binary"
 	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 
+	"minirun/bundles"
+	"minirun/cgroups"
 	"minirun/nsinit"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,5 +56,37 @@ func TestTheForkDoesNotOverwriteTheImage(t *testing.T) {
 			}
 			return
 		}
+	}
+}
+
+// An image may have failed, too, by the time that minirun looks at what came
+// of the cgroup: on a slow machine a user was told of a mount that the kernel
+// refuses where the cgroup was the reason.
+func TestARefusedGroupIsToldWhateverTheImageHasMet(t *testing.T) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
+	var report [8]byte
+	binary.NativeEndian.PutUint32(report[4:], ^uint32(unix.EPERM)+1)
+	if _, err := unix.Write(ends[1], report[:]); err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(ends[1])
+	cmd := exec.Command("/bin/true")
+	pidfd := -1
+	cmd.SysProcAttr = &syscall.SysProcAttr{PidFD: &pidfd}
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	b := &birth{rt: &Runtime{}, dir: &Dir{}, pid: cmd.Process.Pid, pidfd: pidfd, report: ends[0], group: cgroups.Restore(nil),
+		plan:   &nsinit.Plan{Steps: []nsinit.Step{{Op: nsinit.Call{Name: "fsconfig"}, Why: "mounts[0]"}}},
+		bundle: &bundles.Bundle{Spec: &specs.Spec{Linux: &specs.Linux{}}}, facts: nsinit.Facts{Rootless: true},
+		making: make(chan madeGroup, 1)}
+	b.making <- madeGroup{create: unix.EACCES}
+	if err := b.raise(); err == nil || !strings.Contains(err.Error(), "needs a cgroup") {
+		t.Error(err)
 	}
 }

@@ -49,6 +49,9 @@ func (b *birth) afterEOF() error {
 // reported prefers the error of an image that has failed to what failed
 // because of that: a process that has ended cannot be moved.
 func (b *birth) reported(err error) error {
+	if err == nil {
+		return nil
+	}
 	if ended, _ := pollUntil(readable(b.pidfd), noTime); !ended {
 		return err
 	}

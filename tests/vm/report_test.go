@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -94,5 +95,40 @@ func TestSuitesNameTestsThatExist(t *testing.T) {
 		if s.files != "" && strings.Count(line, "|") < len(strings.Fields(s.files)) {
 			t.Errorf("%s: %s", s.name, line)
 		}
+	}
+}
+
+// elsewhere are the files of tests that no suite runs: their answer depends
+// neither on the kernel nor on cgroup v2 nor on systemd, or the machine lacks
+// what they need. Helpers have no test.
+var elsewhere = strings.Fields(`
+	cli complaints complaints_table count debian engines exec_security fault_linux lab label log main
+	observe observe_bystander observe_flag observe_live observe_sources observe_watch observe_witness
+	repo seccomp_agent_unsafe sigqueue_unsafe stop_helper`)
+
+// A file that is split, or new, is not forgotten.
+func TestEveryFileOfTestsIsInASuiteOrElsewhere(t *testing.T) {
+	known := map[string]bool{}
+	for _, f := range elsewhere {
+		known[f] = true
+	}
+	for _, s := range suites() {
+		for f := range strings.FieldsSeq(s.files) {
+			known[f] = true
+		}
+	}
+	files, err := filepath.Glob("../*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), "_test.go")
+		if !known[name] {
+			t.Errorf("%s: in no suite, and not elsewhere", name)
+		}
+		delete(known, name)
+	}
+	for name := range known {
+		t.Errorf("%s: there is no such file", name)
 	}
 }

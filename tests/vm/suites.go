@@ -28,7 +28,11 @@ func suites() []suite {
 		{name: "pid1", pkg: "tests", files: "pid1 init", limit: 10 * time.Minute},
 		{name: "resources", pkg: "tests", files: "resources devices update pids", limit: 10 * time.Minute},
 		{name: "exec", pkg: "tests", files: "exec namespaces broken wait hooks", limit: 10 * time.Minute},
-		{name: "userns", pkg: "tests", files: "userns", limit: 10 * time.Minute},
+		{name: "userns", pkg: "tests", files: "userns userns_joined rootless", limit: 10 * time.Minute},
+		{name: "mounts", pkg: "tests", files: "mounts mount_linux idmap hostile", limit: 15 * time.Minute},
+		{name: "process", pkg: "tests", files: "process scheduling timens terminal stdio parent subreap netdevices stop_annotation", limit: 15 * time.Minute},
+		{name: "races", pkg: "tests", files: "race exec_race hostile_linux many", limit: 15 * time.Minute},
+		{name: "seccomp", pkg: "tests", files: "seccomp seccomp_notify", limit: 10 * time.Minute},
 		{name: "runtime", pkg: "runtime", limit: 10 * time.Minute},
 		{name: "inits", pkg: "tests", files: "init_signals init_terminal init_programs stop ps", limit: 10 * time.Minute},
 	}
