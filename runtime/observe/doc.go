@@ -25,7 +25,8 @@
 // # What the sources tell, and what not
 //
 //   - Exit status: bpf reads it of the task. tracefs has exit_group's argument, or else the signal that was
-//     fatal; of an end that no signal announced (seccomp, reboot) it has none. All of them have the init's, by its pidfd.
+//     fatal; of an end that no signal announced (seccomp, reboot) it has none. All of them have the init's, by its pidfd,
+//     and before Linux 6.15 of the zombie, which whoever reaps it at once does not leave to be read.
 //   - Pids inside: bpf reads them of the task. tracefs has what the fork returns in the parent, which is the pid
 //     in the parent's own namespace; for a child in a nested namespace, or of a process outside, /proc is asked, and
 //     of one that has ended by then the pid is not known.

@@ -53,7 +53,11 @@ const minirun = "minirun/cmd/minirun"
 // Build compiles a package of this module as a release is, but for the flags.
 func Build(pkg, path string, flags ...string) error {
 	if dir := os.Getenv(programs); dir != "" {
-		return Copy(filepath.Join(dir, filepath.Base(path)), path)
+		built := filepath.Join(dir, filepath.Base(path))
+		if built == path {
+			return nil
+		}
+		return Copy(built, path)
 	}
 	link := "-s -w"
 	if pkg == minirun {

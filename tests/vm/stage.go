@@ -73,6 +73,7 @@ func build(bin string, suites []suite) error {
 	}{
 		{"minirun/cmd/minirun", "minirun", nil},
 		{"minirun/cmd/minirun", "minirun-faults", []string{"-tags", "faults"}},
+		{"minirun/cmd/minirun-observe", "minirun-observe", nil},
 		{"minirun/tests/testdata/peek", "peek", nil},
 		{"minirun/tests/testdata/threads", "threads", nil},
 	} {

@@ -31,7 +31,7 @@ func suites() []suite {
 		{name: "userns", pkg: "tests", files: "userns userns_joined rootless", limit: 10 * time.Minute},
 		{name: "mounts", pkg: "tests", files: "mounts mount_linux idmap hostile", limit: 15 * time.Minute},
 		{name: "process", pkg: "tests", files: "process scheduling timens terminal stdio parent subreap netdevices stop_annotation", limit: 15 * time.Minute},
-		{name: "races", pkg: "tests", files: "race exec_race hostile_linux many", limit: 15 * time.Minute},
+		{name: "races", pkg: "tests", files: "race exec_race", limit: 15 * time.Minute},
 		{name: "seccomp", pkg: "tests", files: "seccomp seccomp_notify", limit: 10 * time.Minute},
 		{name: "runtime", pkg: "runtime", limit: 10 * time.Minute},
 		{name: "inits", pkg: "tests", files: "init_signals init_terminal init_programs stop ps", limit: 10 * time.Minute},
