@@ -45,22 +45,21 @@ func (b *builder) mask() {
 	}
 	null := b.openNull()
 	tmpfs := b.emptyTmpfs()
-	used := &Cell{Name: "used"}
 	for _, path := range paths {
-		b.maskPath(path, null, tmpfs, used)
+		b.maskPath(path, null, tmpfs)
 	}
 	b.close(null)
 	b.close(tmpfs)
 }
 
-func (b *builder) maskPath(path string, null, tmpfs, used *Cell) {
+func (b *builder) maskPath(path string, null, tmpfs *Cell) {
 	file, cover, next := b.fresh("file"), b.fresh("cover"), b.fresh("next")
 	at, over := &Cell{Name: "path"}, &Cell{Name: "mount"}
 	why := "linux.maskedPaths: " + path
 	on := append(divert(next, unix.ENOENT), divert(file, unix.ENOTDIR)...)
 	b.do(why, Call{Name: "openat2", Result: at, On: on,
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)})
-	b.coverDirectory(why, tmpfs, used, at, over, cover, next)
+	b.copyTmpfs(why, tmpfs, at, over, cover, next)
 	b.here(file)
 	b.do(why, Call{Name: "openat2", Result: at, On: divert(next, unix.ENOENT),
 		Args: b.in(path, unix.O_PATH|unix.O_CLOEXEC, "O_PATH|O_CLOEXEC", resolveIn)})
@@ -70,19 +69,21 @@ func (b *builder) maskPath(path string, null, tmpfs, used *Cell) {
 	b.here(next)
 }
 
-// coverDirectory attaches the tmpfs itself to the first directory and is done
-// with it. For the others it makes over a copy, and goes on at cover. A mount
-// that is attached nowhere can be copied since Linux 6.15 alone
-// (c5c12f871a30), and its last descriptor's close would unmount it, which
-// waits for RCU (dissolve_on_fput, fs/namespace.c).
-func (b *builder) coverDirectory(why string, tmpfs, used, at, over *Cell, cover, next string) {
-	again := b.fresh("again")
-	b.do(why, If{Cell: used, Cmp: Ne, Value: num(0), To: again})
+// copyTmpfs makes over a copy of the tmpfs and goes on at cover. Where a mount
+// that is attached nowhere cannot be copied, the first directory gets the tmpfs
+// itself, and the others copies of what is attached by then.
+func (b *builder) copyTmpfs(why string, tmpfs, at, over *Cell, cover, next string) {
+	copied := Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover}
+	if b.facts.CopiesDetached {
+		b.do(why, copied)
+		return
+	}
+	first := b.fresh("first")
+	copied.On = divert(first, unix.EINVAL)
+	b.do(why, copied)
+	b.here(first)
 	b.call(why, "move_mount", Val{tmpfs}, empty, Val{at}, empty, moveBoth)
-	b.do(why, Set{Cell: used, A: num(1)})
 	b.do(why, Call{Name: "close", Args: []Arg{Val{at}}, OK: next})
-	b.here(again)
-	b.do(why, Call{Name: "open_tree", Args: []Arg{Val{tmpfs}, empty, cloneOne}, Result: over, OK: cover})
 }
 
 // openNull opens the host's /dev/null and proves that it is character device

@@ -41,7 +41,8 @@ func testFacts(spec *specs.Spec, arch string) Facts {
 	f := Facts{
 		Arch: arch, ID: "web", Root: "/bundle/rootfs", Wait: true, Console: spec.Process.Terminal,
 		Bounding: 1<<len(bundles.KnownCapabilities()) - 1, Permitted: 1<<len(bundles.KnownCapabilities()) - 1, Home: "/root",
-		Mounts: make([]MountFacts, len(spec.Mounts)),
+		CopiesDetached: true,
+		Mounts:         make([]MountFacts, len(spec.Mounts)),
 		Cgroups: []CgroupMount{
 			{Name: "cpu,cpuacct", Options: []string{"cpu", "cpuacct"}, Dir: "/sys/fs/cgroup/cpu,cpuacct/web"},
 			{Name: "pids", Options: []string{"pids"}, Dir: "/sys/fs/cgroup/pids/web"},
@@ -271,5 +272,27 @@ func BenchmarkCompile(b *testing.B) {
 		if _, err := Compile(spec, f); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Before Linux 6.15 the first masked directory takes the tmpfs itself.
+func TestMaskedDirectoriesWhereADetachedMountIsNotCopied(t *testing.T) {
+	spec := loadRecorded(t, "docker")
+	f := testFacts(spec, "amd64")
+	f.CopiesDetached = false
+	p, err := Compile(spec, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Lint(p); err != nil {
+		t.Fatal(err)
+	}
+	const itself = `move_mount(empty, "", path, "",`
+	paths := len(spec.Linux.MaskedPaths)
+	if n := strings.Count(printed(t, p), itself); n != paths {
+		t.Errorf("%d of %d masked paths may take the tmpfs itself", n, paths)
+	}
+	if text := printed(t, compileFor(t, spec, "amd64")); strings.Contains(text, itself) {
+		t.Error("it is taken where it can be copied")
 	}
 }

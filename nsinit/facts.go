@@ -32,6 +32,10 @@ type Facts struct {
 	// PIDFD_GET_INFO of Linux 6.16. Only an Init wants to know.
 	ExitInfo bool
 
+	// CopiesDetached is whether open_tree(2) copies a mount that is attached
+	// nowhere: Linux 6.15 (c5c12f871a30). Only masked paths want to know.
+	CopiesDetached bool
+
 	// Rootless says that minirun may not do what takes CAP_SYS_ADMIN before it
 	// is in the container's user namespace.
 	Rootless bool

@@ -40,9 +40,20 @@ func gatherFacts(b *bundles.Bundle, h *cgroups.Host, g *cgroups.Group) (nsinit.F
 	}
 	f.Cgroups = cgroupMounts(b.Spec, h, g)
 	f.Home = homeOf(b, f.Root)
+	f.CopiesDetached = b.Spec.Linux != nil && len(b.Spec.Linux.MaskedPaths) > 0 && copiesDetached()
 	labelFacts(&f, b.Spec)
 	err = userFacts(&f, b.Spec)
 	return f, err
+}
+
+// copiesDetached asks for a call of the same release: open_tree_attr(2) came
+// with Linux 6.15, as did the copying of detached mounts (fs/namespace.c,
+// may_copy_tree). To try the copying itself would cost every start two waits
+// for RCU. EINVAL is for an attribute structure of 1 byte; any other answer
+// means no, and a plan that does not rely on it works everywhere.
+func copiesDetached() bool {
+	_, _, errno := unix.RawSyscall6(unix.SYS_OPEN_TREE_ATTR, ^uintptr(0), 0, 0, 0, 1, 0)
+	return errno == unix.EINVAL
 }
 
 // readSelf takes from /proc/self/status what an execve passes on.
