@@ -303,8 +303,9 @@ func (b *birth) raise() error {
 	return b.serve()
 }
 
-// enterGroup moves the process where its clone did not place it. That a group
-// cannot be made is for nothing that the image does.
+// enterGroup moves the process where its clone did not place it. A group that
+// cannot be made is not the image's doing: that error stands, whatever the
+// image reports.
 func (b *birth) enterGroup() error {
 	if b.inGroup {
 		return nil

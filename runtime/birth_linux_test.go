@@ -68,9 +68,11 @@ func TestARefusedGroupIsToldWhateverTheImageHasMet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(ends[0])
-	var report [8]byte
-	binary.NativeEndian.PutUint32(report[4:], ^uint32(unix.EPERM)+1)
-	if _, err := unix.Write(ends[1], report[:]); err != nil {
+	report, err := binary.Append(nil, binary.NativeEndian, nsinit.Report{Value: -int32(unix.EPERM)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unix.Write(ends[1], report); err != nil {
 		t.Fatal(err)
 	}
 	unix.Close(ends[1])

@@ -54,7 +54,7 @@ const minirun = "minirun/cmd/minirun"
 func Build(pkg, path string, flags ...string) error {
 	if dir := os.Getenv(programs); dir != "" {
 		built := filepath.Join(dir, filepath.Base(path))
-		if built == path {
+		if built == path { // it is wanted beside a runtime that lies there
 			return nil
 		}
 		return Copy(built, path)

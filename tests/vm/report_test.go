@@ -100,9 +100,10 @@ func TestSuitesNameTestsThatExist(t *testing.T) {
 
 // elsewhere are the files of tests that no suite runs: their answer depends
 // neither on the kernel nor on cgroup v2 nor on systemd, or the machine lacks
-// what they need, or would take an hour for a thousand containers. Those that
-// observe switch tracepoints, and the kernel's patches of its own code bring
-// an emulated machine of two processors down. Helpers have no test.
+// what they need, or would take an hour for a thousand containers. Those of
+// observe switch tracepoints without end, raw_syscalls among them, and the
+// kernel's patches of its own code have brought an emulated machine of two
+// processors down. Helpers have no test.
 var elsewhere = strings.Fields(`
 	cli complaints complaints_table count debian engines exec_security fault_linux hostile_linux lab label log main many
 	observe observe_bystander observe_flag observe_live observe_sources observe_watch observe_witness
