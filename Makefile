@@ -9,7 +9,7 @@ FUZZTIME ?= 20s
 
 # Go 1.26's new garbage collector prepares each span of the heap that it hands
 # out. No verb lives until a collection, and with the old one all start 10 % faster.
-# A heap that begins anywhere in its first 4 MB needs another 4 MB now and then.
+# A heap that begins anywhere in its first 4 MB would pass by the huge page there.
 ifneq (,$(findstring go1.26,$(shell $(GO) version)))
 build: export GOEXPERIMENT = nogreenteagc,norandomizedheapbase64
 endif

@@ -56,7 +56,6 @@ type birth struct {
 // conceive claims the id and takes every decision. It starts no process.
 // When it fails nothing is left.
 func (rt *Runtime) conceive(o CreateOptions, wait bool) (*birth, error) {
-	warm.Plan()
 	b := &birth{rt: rt, opts: o, image: -1, pidfd: -1, report: -1, sync: -1, console: -1, agent: -1, output: -1}
 	if err := bundles.ValidateID(o.ID); err != nil {
 		return nil, err

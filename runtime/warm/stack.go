@@ -1,5 +1,7 @@
 package warm
 
+func init() { Stack() }
+
 // Stack has the calling goroutine's stack grow at once to what a verb needs,
 // rather than from 2 kB by doubling: each time the runtime walks and copies
 // it, and fills a pool of stacks of that size. It is the size of the frame

@@ -4,74 +4,70 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
-// The kernel may have no huge page to give: what is asked of it is the same. A
-// heap that has holes, as that of this process, may have one for the last
-// object of skip: so it is another process.
-func TestPlanAsksForAHugePageAndLeavesNoPageFaultInIt(t *testing.T) {
-	if os.Getenv("FRESH") == "" {
-		cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), "FRESH=1")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-		return
+// A kernel may have no huge page to give: what is asked of it is the same.
+func TestTheHeapBeginsWithOneHugePage(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
+		t.Skip("this kernel has no huge pages:", err)
 	}
-	Plan()
-	at := address(object)
-	if at%huge != 0 {
-		t.Errorf("%#x is given out next", at)
+	found := advised(smaps(t, "-E=minirun/runtime/warm.entry"))
+	if len(found) != 1 || found[0].to-found[0].from != 2<<20 || found[0].resident != 2<<10 {
+		t.Errorf("for huge pages: %+v, want one of 2 MB, all of it there", found)
 	}
-	resident(t, at, at+huge)
-	_, err := os.Stat("/sys/kernel/mm/transparent_hugepage") // or this kernel has none
-	if flags := vmFlags(t, at); err == nil && !strings.Contains(flags, " hg ") {
-		t.Errorf("VmFlags:%s", flags)
+	if found := advised(smaps(t, "")); len(found) != 0 {
+		t.Errorf("for huge pages without the entry: %+v", found)
 	}
 }
 
-// resident fails for pages that are not there.
-func resident(t *testing.T, from, to uintptr) {
-	t.Helper()
-	page := uintptr(unix.Getpagesize())
-	from &^= page - 1
-	there := make([]byte, (to-from)/page)
-	_, _, errno := unix.Syscall(unix.SYS_MINCORE, from, to-from, uintptr(unsafe.Pointer(&there[0])))
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	for i, r := range there {
-		if r&1 == 0 {
-			t.Fatalf("page %d of %d is not there", i, len(there))
-		}
-	}
+// area is one of proc_pid_smaps(5).
+type area struct {
+	from, to uintptr
+	resident int // kB
+	advised  bool
 }
 
-// vmFlags is a line of smaps, proc_pid_smaps(5).
-func vmFlags(t *testing.T, at uintptr) (flags string) {
+func advised(areas []area) (found []area) {
+	for _, a := range areas {
+		if a.advised {
+			found = append(found, a)
+		}
+	}
+	return found
+}
+
+// smaps is what the kernel says of a program that is linked so.
+func smaps(t *testing.T, link string) (areas []area) {
 	t.Helper()
-	smaps, err := os.ReadFile("/proc/self/smaps")
+	program := filepath.Join(t.TempDir(), "heap")
+	build := exec.Command("go", "build", "-ldflags", link, "-o", program, "./testdata/heap")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	out, err := exec.Command(program).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := false
-	for line := range strings.Lines(string(smaps)) {
-		var from, to uintptr
-		if n, _ := fmt.Sscanf(line, "%x-%x ", &from, &to); n == 2 {
-			in = from <= at && at < to
+	for line := range strings.Lines(string(out)) {
+		var a area
+		if n, _ := fmt.Sscanf(line, "%x-%x ", &a.from, &a.to); n == 2 {
+			areas = append(areas, a)
+			continue
 		}
-		if text, ok := strings.CutPrefix(line, "VmFlags:"); ok && in {
-			flags = text
+		last := &areas[len(areas)-1]
+		fmt.Sscanf(line, "Rss: %d kB", &last.resident)
+		if flags, ok := strings.CutPrefix(line, "VmFlags:"); ok {
+			last.advised = strings.Contains(flags, " hg ")
 		}
 	}
-	return flags
+	return areas
 }
 
 func TestStackGrowsOnce(t *testing.T) {
