@@ -14,10 +14,13 @@ func (b *builder) unifiedHost() bool {
 }
 
 // cgroupTree is a mount of type cgroup on a v1 or hybrid host: a tmpfs with a
-// directory a hierarchy. In a cgroup namespace each is mounted anew, rooted
-// where the namespace is; otherwise the container's own directory is bound.
+// directory a hierarchy.
 func (b *builder) cgroupTree(m mounting) {
-	b.join()
+	if b.bindsOwn() {
+		b.awaitGroup()
+	} else {
+		b.join()
+	}
 	tree := m
 	tree.Type, tree.Source = "tmpfs", "tmpfs"
 	tree.opts.Data, tree.opts.SBFlags = []bundles.KV{{Key: "mode", Value: "755"}}, nil
@@ -42,9 +45,7 @@ func (b *builder) cgroupUnified(m mounting) {
 		b.place(m, b.filesystem(m))
 		return
 	}
-	fd := b.bound(m.why, b.facts.Cgroups[0])
-	b.setattr(m.why, fd, m.opts.Attr, false)
-	b.place(m, fd)
+	b.place(m, b.bound(m.why, m, b.facts.Cgroups[0]))
 	b.skipped()
 }
 
@@ -76,23 +77,44 @@ func (b *builder) skipped() {
 	}
 }
 
-// bound is the container's own directory. A user may have been allowed none:
-// the place stays empty then.
-func (b *builder) bound(why string, h CgroupMount) *Cell {
+// bindsOwn says that the container's own directories are bound. In a new cgroup
+// namespace that is the mount that would be made anew (cgroup_do_get_tree,
+// cgroup_show_path, kernel/cgroup/cgroup.c), for half the work, and before the
+// process is in its cgroup. One that is joined has another root, and in a user
+// namespace a mount keeps what the host's is locked to.
+func (b *builder) bindsOwn() bool {
+	if !b.ns.has(unix.CLONE_NEWCGROUP) {
+		return true
+	}
+	return b.ns.created&unix.CLONE_NEWCGROUP != 0 && !b.ns.has(unix.CLONE_NEWUSER) && !b.facts.InUserNS
+}
+
+// awaitGroup makes the process wait until its cgroup is there, once.
+func (b *builder) awaitGroup() {
+	if b.plan.AwaitsGroup || b.joined {
+		return
+	}
+	b.plan.AwaitsGroup = true
+	b.do("minirun makes the cgroup", Host{Text: "mkdir(cgroup)"})
+	b.await("until the cgroup is there")
+}
+
+// bound is the container's own directory, private as a new mount is. A user may
+// have been allowed none: the place stays empty then.
+func (b *builder) bound(why string, m mounting, h CgroupMount) *Cell {
 	fd, none := &Cell{Name: "mount"}, []On(nil)
 	if b.facts.Rootless || b.facts.InUserNS {
 		b.skip = b.fresh("none")
 		none = divert(b.skip, unix.ENOENT)
 	}
 	b.do(why, Call{Name: "open_tree", Args: []Arg{atFDCWD, str(h.Dir), bindFlags(false)}, Result: fd, On: none})
+	b.mountSetattr(why, Val{fd}, "", sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"), m.opts.Attr, unix.MS_PRIVATE)
 	return fd
 }
 
 func (b *builder) hierarchyMount(why string, m mounting, h CgroupMount) *Cell {
-	if !b.ns.has(unix.CLONE_NEWCGROUP) {
-		fd := b.bound(why, h)
-		b.setattr(why, fd, m.opts.Attr, false)
-		return fd
+	if b.bindsOwn() {
+		return b.bound(why, m, h)
 	}
 	sub := m
 	sub.Type, sub.v1, sub.why = "cgroup2", h.Options != nil, why

@@ -72,8 +72,7 @@ func (b *builder) propagate(why string, dir Arg, path string, p bundles.Propagat
 	if p.Recursive {
 		flags, text = flags|unix.AT_RECURSIVE, strings.TrimPrefix(text+"|AT_RECURSIVE", "0|")
 	}
-	attr := words("{propagation="+propagationText(p.Type)+"}", 0, 0, p.Type, 0)
-	b.call(why, "mount_setattr", dir, str(path), sym(flags, text), b.shared(attr), num(len(attr.Bytes)))
+	b.mountSetattr(why, dir, path, sym(flags, text), bundles.MountAttr{}, p.Type)
 }
 
 func propagationText(flag uint64) string {

@@ -52,6 +52,11 @@ func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursiv
 	if recursive {
 		flags, text = flags|unix.AT_RECURSIVE, text+"|AT_RECURSIVE"
 	}
+	b.mountSetattr(why, Val{fd}, "", sym(flags, text), attr, 0)
+}
+
+// mountSetattr is mount_setattr(2); a propagation of 0 stays as it is.
+func (b *builder) mountSetattr(why string, dir Arg, path string, flags Arg, attr bundles.MountAttr, propagation uint64) {
 	var fields []string
 	if attr.Set != 0 {
 		fields = append(fields, "attr_set="+attrText(attr.Set))
@@ -59,8 +64,11 @@ func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursiv
 	if attr.Clear != 0 {
 		fields = append(fields, "attr_clr="+clearText(attr.Clear))
 	}
-	data := words("{"+strings.Join(fields, ", ")+"}", attr.Set, attr.Clear, 0, 0)
-	b.call(why, "mount_setattr", Val{fd}, empty, sym(flags, text), b.shared(data), num(len(data.Bytes)))
+	if propagation != 0 {
+		fields = append(fields, "propagation="+propagationText(propagation))
+	}
+	data := words("{"+strings.Join(fields, ", ")+"}", attr.Set, attr.Clear, propagation, 0)
+	b.call(why, "mount_setattr", dir, str(path), flags, b.shared(data), num(len(data.Bytes)))
 }
 
 // idmap gives mounts[i], which is not attached yet, the mappings that config.json

@@ -20,6 +20,9 @@ type Plan struct {
 	// Staged is set when the image is started in the host's namespaces and
 	// clones the final process itself; the Mark "stage" carries its pid.
 	Staged bool
+	// AwaitsGroup is set when the image waits for minirun once more: until its
+	// cgroup is there, and then until it is in it.
+	AwaitsGroup bool
 	// Listener is set when the image sends the descriptor of its seccomp
 	// listener along with a report, by SCM_RIGHTS: the Report descriptor has to
 	// be a socket by then.

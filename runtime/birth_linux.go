@@ -311,12 +311,26 @@ func (b *birth) enterGroup() error {
 	}
 	if b.group.Unit() != nil {
 		b.grouped = true
-		return b.reported(b.group.Start(b.pid, b.limits()))
+		if err := b.reported(b.group.Start(b.pid, b.limits())); err != nil {
+			return err
+		}
+		return b.groupThere()
 	}
 	if err := b.awaitGroup(); err != nil {
 		return err
 	}
+	if err := b.groupThere(); err != nil {
+		return err
+	}
 	return b.reported(b.group.Join(b.pid))
+}
+
+// groupThere lets an image go on that binds directories of its cgroup.
+func (b *birth) groupThere() error {
+	if !b.plan.AwaitsGroup {
+		return nil
+	}
+	return b.proceed()
 }
 
 // beginGroup makes the cgroup and sets its limits beside the compilation and

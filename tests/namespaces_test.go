@@ -222,5 +222,35 @@ func TestCgroupMount(t *testing.T) {
 	}
 }
 
+// What is mounted of a hierarchy looks as if it had been mounted anew: rooted
+// where the cgroup namespace is, and nobody's peer or slave.
+func TestCgroupMountsArePrivateAndRootedInTheirNamespace(t *testing.T) {
+	for name, c := range map[string]struct {
+		mods   []rig.Mod
+		rooted bool // at "/", as seen from inside
+	}{
+		"in the host's namespace":   {nil, false},
+		"in a namespace of its own": {[]rig.Mod{rig.Namespace(specs.CgroupNamespace, "")}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, found := inside(t, append(c.mods, rig.Sh(showMounts))...), 0
+			for line := range strings.Lines(text) {
+				point, _, _ := strings.Cut(line, " - ")
+				m := mountOf(line, strings.Fields(point)[4])
+				if !strings.HasPrefix(m.fstype, "cgroup") {
+					continue
+				}
+				found++
+				if rooted := m.root == "/"; m.optional != "" || rooted != c.rooted && m.fstype == "cgroup" || !rooted && c.rooted {
+					t.Error(strings.TrimSpace(line))
+				}
+			}
+			if found == 0 {
+				t.Error("no hierarchy in\n" + text)
+			}
+		})
+	}
+}
+
 // ptr is the address of a value, as specs-go wants it.
 func ptr[T any](v T) *T { return &v }
