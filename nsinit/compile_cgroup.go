@@ -1,7 +1,6 @@
 package nsinit
 
 import (
-	"path"
 	"strings"
 
 	"minirun/bundles"
@@ -25,13 +24,15 @@ func (b *builder) cgroupTree(m mounting) {
 	tree.Type, tree.Source = "tmpfs", "tmpfs"
 	tree.opts.Data, tree.opts.SBFlags = []bundles.KV{{Key: "mode", Value: "755"}}, nil
 	base := b.filesystem(tree)
+	base.Name = "tree"
 	for _, h := range b.facts.Cgroups {
 		b.hierarchyDir(m.why+": "+h.Name, base, h.Name)
 	}
-	b.place(tree, base)
+	b.put(tree, base)
 	for _, h := range b.facts.Cgroups {
-		b.hierarchy(m, h)
+		b.hierarchy(m, h, base)
 	}
+	b.keep(tree, base)
 }
 
 // cgroupUnified is a mount of version 2. It shows what the cgroup namespace is
@@ -60,12 +61,13 @@ func (b *builder) hierarchyDir(why string, base *Cell, name string) {
 	}
 }
 
-func (b *builder) hierarchy(m mounting, h CgroupMount) {
+// hierarchy puts one on its directory in base, which nobody else has had a
+// chance to change; move_mount(2) follows no symlink at the end of a path.
+func (b *builder) hierarchy(m mounting, h CgroupMount, base *Cell) {
 	why := m.why + ": " + h.Name
 	mount := b.hierarchyMount(why, m, h)
-	at := b.open(why, "target", "openat2", b.in(path.Join(m.dest, h.Name),
-		unix.O_PATH|unix.O_CLOEXEC|b.abi.directory, "O_PATH|O_CLOEXEC|O_DIRECTORY", resolveIn)...)
-	b.attach(why, mount, at)
+	b.call(why, "move_mount", Val{mount}, empty, Val{base}, str(h.Name), moveEmpty)
+	b.close(mount)
 	b.skipped()
 }
 

@@ -205,8 +205,14 @@ func (m mounting) attrs() uint64 {
 	return m.opts.Attr.Set
 }
 
-// place moves a detached mount to its destination.
+// place moves a detached mount to its destination, and is done with it.
 func (b *builder) place(m mounting, fd *Cell) {
+	b.put(m, fd)
+	b.keep(m, fd)
+}
+
+// put moves a detached mount to its destination.
+func (b *builder) put(m mounting, fd *Cell) {
 	if m.opts.RecAttr != (bundles.MountAttr{}) {
 		b.setattr(m.why, fd, m.opts.RecAttr, true)
 	}
@@ -223,7 +229,6 @@ func (b *builder) place(m mounting, fd *Cell) {
 	for _, p := range m.opts.Propagation {
 		b.propagate(m.why, Val{fd}, "", p)
 	}
-	b.keep(m, fd)
 }
 
 // keep holds on to a mount that a later phase needs, and closes any other.
