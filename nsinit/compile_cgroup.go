@@ -41,8 +41,7 @@ func (b *builder) cgroupTree(m mounting) {
 // namespace the container's own directory is bound, as runc does.
 func (b *builder) cgroupUnified(m mounting) {
 	b.join()
-	user := b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS
-	if !user || b.ns.created&unix.CLONE_NEWCGROUP != 0 || !b.unifiedHost() {
+	if !b.userNS() || b.ns.created&unix.CLONE_NEWCGROUP != 0 || !b.unifiedHost() {
 		b.place(m, b.filesystem(m))
 		return
 	}
@@ -88,7 +87,7 @@ func (b *builder) bindsOwn() bool {
 	if !b.ns.has(unix.CLONE_NEWCGROUP) {
 		return true
 	}
-	return b.ns.created&unix.CLONE_NEWCGROUP != 0 && !b.ns.has(unix.CLONE_NEWUSER) && !b.facts.InUserNS
+	return b.ns.created&unix.CLONE_NEWCGROUP != 0 && !b.userNS()
 }
 
 // awaitGroup makes the process wait until its cgroup is there, once.
@@ -110,7 +109,7 @@ func (b *builder) bound(why string, m mounting, h CgroupMount) *Cell {
 		none = divert(b.skip, unix.ENOENT)
 	}
 	b.do(why, Call{Name: "open_tree", Args: []Arg{atFDCWD, str(h.Dir), bindFlags(false)}, Result: fd, On: none})
-	b.mountSetattr(why, Val{fd}, "", sym(unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"), m.opts.Attr, unix.MS_PRIVATE)
+	b.mountSetattr(why, Val{fd}, "", false, m.opts.Attr, unix.MS_PRIVATE)
 	return fd
 }
 

@@ -67,14 +67,7 @@ func cgroupPlan(t *testing.T, typ string, namespaces []specs.LinuxNamespace, sho
 	}
 	f := testFacts(s, "amd64")
 	f.Cgroups = []CgroupMount{shown}
-	p, err := Compile(s, f)
-	if err == nil {
-		err = Lint(p)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return compileWith(t, s, f)
 }
 
 // ordered fails for a plan that does not have these steps in this order.

@@ -101,7 +101,7 @@ func nodeOf(d specs.LinuxDevice) node {
 // descriptor. One that the root file system brings along stays, as with runc.
 func (b *builder) device(n node, dev *Cell) {
 	why := "device " + n.path
-	if n.kind != unix.S_IFIFO && (b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS) {
+	if n.kind != unix.S_IFIFO && b.userNS() {
 		b.bindDevice(why, n)
 		return
 	}

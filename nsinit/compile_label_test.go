@@ -39,13 +39,7 @@ func TestLabelsWhereSELinuxIsOn(t *testing.T) {
 	spec := labelledSpec()
 	f := testFacts(spec, "amd64")
 	f.SELinux, f.Cgroups = true, nil
-	p, err := Compile(spec, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Lint(p); err != nil {
-		t.Error(err)
-	}
+	p := compileWith(t, spec, f)
 	goldenPlan(t, "selinux", p)
 	if _, err := Assemble(p); err != nil {
 		t.Error(err)
@@ -62,13 +56,7 @@ func TestProfileWhereAppArmorIsOn(t *testing.T) {
 	spec.Process.ApparmorProfile = "acme_secure_profile"
 	f := testFacts(spec, "amd64")
 	f.AppArmor, f.Cgroups = "attr/apparmor/exec", nil
-	p, err := Compile(spec, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Lint(p); err != nil {
-		t.Error(err)
-	}
+	p := compileWith(t, spec, f)
 	goldenPlan(t, "apparmor", p)
 }
 

@@ -63,18 +63,6 @@ var (
 
 func (b *builder) oPathDirectory() Arg { return b.pathDirectory }
 
-// propagate changes the propagation of a mount, or of the whole tree below it.
-func (b *builder) propagate(why string, dir Arg, path string, p bundles.Propagation) {
-	flags, text := uint64(0), "0"
-	if path == "" {
-		flags, text = unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"
-	}
-	if p.Recursive {
-		flags, text = flags|unix.AT_RECURSIVE, strings.TrimPrefix(text+"|AT_RECURSIVE", "0|")
-	}
-	b.mountSetattr(why, dir, path, sym(flags, text), bundles.MountAttr{}, p.Type)
-}
-
 func propagationText(flag uint64) string {
 	switch flag {
 	case unix.MS_SHARED:

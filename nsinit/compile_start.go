@@ -175,6 +175,10 @@ func (b *builder) clone() {
 	b.closeInherited()
 }
 
+// userNS says that the container will be in a user namespace, its own or
+// minirun's: what it mounts and makes there is a user's.
+func (b *builder) userNS() bool { return b.ns.has(unix.CLONE_NEWUSER) || b.facts.InUserNS }
+
 func (b *builder) staged() bool {
 	return b.ns.pidPath || b.ns.has(unix.CLONE_NEWUSER) || b.ns.created&unix.CLONE_NEWTIME != 0
 }

@@ -58,11 +58,17 @@ func testFacts(spec *specs.Spec, arch string) Facts {
 
 func compileFor(t testing.TB, spec *specs.Spec, arch string) *Plan {
 	t.Helper()
-	p, err := Compile(spec, testFacts(spec, arch))
-	if err != nil {
-		t.Fatal(err)
+	return compileWith(t, spec, testFacts(spec, arch))
+}
+
+// compileWith is Compile, whose plan must pass Lint.
+func compileWith(t testing.TB, spec *specs.Spec, f Facts) *Plan {
+	t.Helper()
+	p, err := Compile(spec, f)
+	if err == nil {
+		err = Lint(p)
 	}
-	if err := Lint(p); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -280,13 +286,7 @@ func TestMaskedDirectoriesWhereADetachedMountIsNotCopied(t *testing.T) {
 	spec := loadRecorded(t, "docker")
 	f := testFacts(spec, "amd64")
 	f.CopiesDetached = false
-	p, err := Compile(spec, f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Lint(p); err != nil {
-		t.Fatal(err)
-	}
+	p := compileWith(t, spec, f)
 	const itself = `move_mount(empty, "", path, "",`
 	paths := len(spec.Linux.MaskedPaths)
 	if n := strings.Count(printed(t, p), itself); n != paths {

@@ -35,14 +35,7 @@ func watchingPlanOf(t testing.TB, in Init, arch string) *Plan {
 func initPlanWith(t testing.TB, spec *specs.Spec, f Facts, in Init) *Plan {
 	t.Helper()
 	f.Init = &in
-	p, err := Compile(spec, f)
-	if err == nil {
-		err = Lint(p)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return compileWith(t, spec, f)
 }
 
 // with is the default init, changed.

@@ -48,15 +48,23 @@ func (b *builder) create(why string, fs *Cell) {
 
 // setattr changes attributes of the mount at a descriptor, or of the tree below it.
 func (b *builder) setattr(why string, fd *Cell, attr bundles.MountAttr, recursive bool) {
-	flags, text := uint64(unix.AT_EMPTY_PATH), "AT_EMPTY_PATH"
-	if recursive {
-		flags, text = flags|unix.AT_RECURSIVE, text+"|AT_RECURSIVE"
-	}
-	b.mountSetattr(why, Val{fd}, "", sym(flags, text), attr, 0)
+	b.mountSetattr(why, Val{fd}, "", recursive, attr, 0)
+}
+
+// propagate changes the propagation of a mount, or of the whole tree below it.
+func (b *builder) propagate(why string, dir Arg, path string, p bundles.Propagation) {
+	b.mountSetattr(why, dir, path, p.Recursive, bundles.MountAttr{}, p.Type)
 }
 
 // mountSetattr is mount_setattr(2); a propagation of 0 stays as it is.
-func (b *builder) mountSetattr(why string, dir Arg, path string, flags Arg, attr bundles.MountAttr, propagation uint64) {
+func (b *builder) mountSetattr(why string, dir Arg, path string, recursive bool, attr bundles.MountAttr, propagation uint64) {
+	flags, text := uint64(0), "0"
+	if path == "" {
+		flags, text = unix.AT_EMPTY_PATH, "AT_EMPTY_PATH"
+	}
+	if recursive {
+		flags, text = flags|unix.AT_RECURSIVE, strings.TrimPrefix(text+"|AT_RECURSIVE", "0|")
+	}
 	var fields []string
 	if attr.Set != 0 {
 		fields = append(fields, "attr_set="+attrText(attr.Set))
@@ -68,7 +76,7 @@ func (b *builder) mountSetattr(why string, dir Arg, path string, flags Arg, attr
 		fields = append(fields, "propagation="+propagationText(propagation))
 	}
 	data := words("{"+strings.Join(fields, ", ")+"}", attr.Set, attr.Clear, propagation, 0)
-	b.call(why, "mount_setattr", dir, str(path), flags, b.shared(data), num(len(data.Bytes)))
+	b.call(why, "mount_setattr", dir, str(path), sym(flags, text), b.shared(data), num(len(data.Bytes)))
 }
 
 // idmap gives mounts[i], which is not attached yet, the mappings that config.json

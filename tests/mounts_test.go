@@ -16,16 +16,26 @@ type mountLine struct {
 	root, point, options, optional, fstype, source, super string
 }
 
-// mountOf finds the topmost mount on a path in a mountinfo text.
-func mountOf(text, point string) (m mountLine) {
+// mountsIn are the mounts of a mountinfo text.
+func mountsIn(text string) (mounts []mountLine) {
 	for line := range strings.Lines(text) {
 		left, right, ok := strings.Cut(strings.TrimSpace(line), " - ")
 		f, g := strings.Fields(left), strings.Fields(right)
-		if ok && len(f) > 5 && len(g) == 3 && f[4] == point {
-			m = mountLine{f[3], f[4], f[5], strings.Join(f[6:], " "), g[0], g[1], g[2]}
+		if ok && len(f) > 5 && len(g) == 3 {
+			mounts = append(mounts, mountLine{f[3], f[4], f[5], strings.Join(f[6:], " "), g[0], g[1], g[2]})
 		}
 	}
-	return m
+	return mounts
+}
+
+// mountOf finds the topmost mount on a path in a mountinfo text.
+func mountOf(text, point string) (found mountLine) {
+	for _, m := range mountsIn(text) {
+		if m.point == point {
+			found = m
+		}
+	}
+	return found
 }
 
 // hasAll tells whether each of the options is in one of the mount's lists; an
